@@ -1,0 +1,115 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"conform/impl"
+)
+
+const (
+	// readSize is the largest read in bytes. Protocols whose messages end
+	// where a read ends depend on it: a larger one misreads them less often.
+	readSize = 16 << 10
+
+	// writeSize is how many bytes are given to one Write, so that a slow
+	// client is seen to make progress.
+	writeSize = 64 << 10
+
+	// drainBytes and drainTime bound how much a client may still send after
+	// the answer that ended the conversation. Draining holds no memory, so it
+	// is time that matters.
+	drainBytes = 4 << 20
+	drainTime  = time.Second
+)
+
+// serve runs one connection to its end. Whatever happens in it stays in it.
+func (s *Server) serve(conn net.Conn) {
+	log := s.log.With("client", conn.RemoteAddr())
+	defer func() {
+		if v := recover(); v != nil {
+			log.Error("the handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	if err := s.converse(conn, s.newHandler()); err != nil && !errors.Is(err, net.ErrClosed) {
+		log.Info("the connection broke", "error", err)
+	}
+}
+
+// converse returns nil when the conversation has ended in good order.
+func (s *Server) converse(conn net.Conn, h impl.Handler) error {
+	if ended, err := s.reply(conn, h.Open()); ended || err != nil {
+		return err
+	}
+	buf := make([]byte, readSize)
+	for {
+		n, err := conn.Read(buf)
+		if n > 0 {
+			if ended, err := s.reply(conn, h.Data(buf[:n])); ended || err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			// Nothing can follow, so the connection ends here whether the
+			// reply asks for it or not.
+			r := h.End()
+			r.Close = true
+			_, err := s.reply(conn, r)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// reply does what a handler wants done and tells whether that ended the
+// conversation.
+func (s *Server) reply(conn net.Conn, r impl.Reply) (ended bool, err error) {
+	if err := s.write(conn, r.Send); err != nil {
+		return false, err
+	}
+	if r.Close {
+		leave(conn)
+	}
+	return r.Close, nil
+}
+
+// write gives up only when the client has taken nothing for writeTimeout: a
+// slow one is none of our business, and only its own goroutine waits.
+func (s *Server) write(conn net.Conn, p []byte) error {
+	for len(p) > 0 {
+		if err := conn.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
+			return err
+		}
+		n, err := conn.Write(p[:min(writeSize, len(p))])
+		p = p[n:]
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave ends the server's side with a FIN and reads what the client still
+// sends. Closing at once would make the kernel answer unread input with a
+// reset, which can cost the client the last answer.
+func leave(conn net.Conn) {
+	patience := drainTime
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		// The client sees no end before Close, so that waiting for its own
+		// would be idle: take only what has already arrived.
+		patience = 20 * time.Millisecond
+	}
+	if conn.SetReadDeadline(time.Now().Add(patience)) != nil {
+		return
+	}
+	// An error is the client leaving in its own way.
+	_, _ = io.CopyN(io.Discard, conn, drainBytes)
+}
