@@ -139,9 +139,8 @@ func TestWhiteSpaceOnTheRight(t *testing.T) {
 	}
 }
 
-// A long line costs as many steps as it has bytes, however it arrives: no
-// byte is looked at again when the next read comes.
-func TestByteByByteIsNotQuadratic(t *testing.T) {
+// A line that arrives byte by byte is not copied for every byte.
+func TestByteByByteGrowsOneBuffer(t *testing.T) {
 	s := line.New(1 << 20)
 	p := []byte("x")
 	allocs := testing.AllocsPerRun(1, func() {
