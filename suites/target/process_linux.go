@@ -36,7 +36,12 @@ func dieWithUs(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }
 func (r *run) reap() {
 	for {
 		err := unix.Waitid(unix.P_PID, r.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err == nil {
+			break
+		}
 		if !errors.Is(err, unix.EINTR) {
+			// A sandbox that forbids it must not make us kill a living server.
+			_ = r.cmd.Wait()
 			break
 		}
 	}
