@@ -1,0 +1,357 @@
+package specs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/onsi/gomega"
+
+	"conform/specs/wire"
+)
+
+// Env is what a case is executed against.
+type Env struct {
+	Protocol Protocol
+	Dialer   wire.Dialer
+	Timing   Timing
+	Dialects map[string]Setting
+	Serves   Concurrency
+	Seed     uint64
+}
+
+// Setting is the value of a dialect, and whether the user declared it or it
+// was only seen.
+type Setting struct {
+	Value    string
+	Declared bool
+}
+
+// Concurrency is what is known of how a target serves several clients.
+type Concurrency struct {
+	Class    Class
+	Bound    int    // how many clients were found to be served at once; for Concurrent, at least
+	Evidence string // how that was found
+}
+
+// Class is a way of serving several clients.
+type Class string
+
+const (
+	Serial     Class = "serial"     // one client at a time, the others wait
+	Bounded    Class = "bounded"    // Bound clients at a time, the others wait
+	Concurrent Class = "concurrent" // as many as were tried
+	Unknown    Class = "unknown"    // not one client was served
+)
+
+// Timing holds the waits of a case. They follow the pace of the target.
+type Timing struct {
+	Answer time.Duration // for an answer that is due
+	Quiet  time.Duration // in which silence counts as silence
+	Gap    time.Duration // between the segments of one message
+}
+
+// Scale multiplies every wait.
+func (t Timing) Scale(f float64) Timing {
+	scale := func(d time.Duration) time.Duration { return time.Duration(float64(d) * f) }
+	return Timing{Answer: scale(t.Answer), Quiet: scale(t.Quiet), Gap: scale(t.Gap)}
+}
+
+// The causes with which the context of a run is cancelled.
+var (
+	ErrInterrupted = errors.New("interrupted by the user")
+	ErrOutOfTime   = errors.New("the time budget is spent")
+)
+
+// Case is one execution of a spec. It has its own connections, transcript,
+// clock, random source and Gomega; it shares nothing with other cases. Its
+// methods end the body when the target does not do what was expected.
+type Case struct {
+	gomega.Gomega // c.Expect(x).To(...), for conditions that are not about bytes
+
+	ctx        context.Context
+	env        Env
+	spec       Spec
+	transcript *wire.Transcript
+
+	mu      sync.Mutex
+	rand    *rand.Rand // seeded from the seed of the run and the ID of the spec
+	clients []*Client
+	outcome Result // so far
+	wg      sync.WaitGroup
+	stopped bool // something ended the body, or a part of it
+	ended   bool // the result is frozen
+}
+
+// stop is thrown to leave a body; the outcome is already recorded.
+type stop struct{}
+
+// grace is how long a body may go on after its context has ended.
+const grace = time.Second
+
+// Run executes a spec once and says what came of it. It never panics, leaves no
+// connection open, and returns soon after ctx has ended.
+func Run(ctx context.Context, spec Spec, env Env) Result {
+	h := fnv.New64a()
+	h.Write([]byte(spec.ID))
+	c := &Case{
+		rand:       rand.New(rand.NewPCG(env.Seed, h.Sum64())),
+		ctx:        ctx,
+		env:        env,
+		spec:       spec,
+		transcript: wire.NewTranscript(),
+		outcome:    Result{Verdict: Pass, Started: time.Now()},
+	}
+	c.Gomega = gomega.NewGomega(func(message string, _ ...int) {
+		c.fail(Reason{Code: Assertion, Message: message}, false)
+	})
+	if s, known := env.Dialects[spec.DialectKey]; known && s.Declared && s.Value != spec.DialectValue {
+		c.outcome.Verdict = Unsupported
+		c.outcome.Reason = Reason{Code: Declared, Message: fmt.Sprintf("belongs to the dialect %s=%s; declared is %s", spec.DialectKey, spec.DialectValue, s.Value)}
+		return c.outcome
+	}
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.guard(func() {
+			spec.Body(c)
+			c.Join()
+			c.nothingLeftOver()
+		})
+		c.leaveAll()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		select {
+		case <-done:
+		case <-time.After(grace):
+			c.record(Error, Reason{Code: KitFault, Message: "the spec went on after its context had ended"}, false)
+		}
+	}
+	return c.result()
+}
+
+// guard runs f, keeps a panic inside and records it.
+func (c *Case) guard(f func()) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil, stop:
+		default:
+			c.record(Error, Reason{Code: KitFault, Message: fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}, false)
+		}
+	}()
+	f()
+}
+
+// result freezes the outcome.
+func (c *Case) result() Result {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	c.outcome.Duration = time.Since(c.outcome.Started)
+	c.outcome.Transcript = c.transcript.Events()
+	return c.outcome
+}
+
+var severity = map[Verdict]int{Pass: 0, Info: 1, NonStrict: 2, Unsupported: 3, Blocked: 4, Skipped: 4, Fail: 5, Error: 6}
+
+// record takes a verdict unless a graver one is there already.
+func (c *Case) record(v Verdict, r Reason, waited bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended || severity[v] <= severity[c.outcome.Verdict] {
+		return
+	}
+	c.outcome.Verdict, c.outcome.Reason, c.outcome.Waited = v, r, waited
+}
+
+// fail records that the requirement is not met, at the price that its level
+// sets, and leaves the body.
+func (c *Case) fail(r Reason, waited bool) {
+	if r.Hint == "" {
+		r.Hint = c.spec.Cause
+	}
+	verdict := Fail
+	if c.spec.Level == Should && !c.declared(c.spec.DialectKey, c.spec.DialectValue) {
+		verdict = NonStrict
+	}
+	if c.ctx.Err() != nil {
+		// The wait was cut short: nothing can be held against the target.
+		switch cause := context.Cause(c.ctx); {
+		case errors.Is(cause, ErrInterrupted):
+			verdict, r = Skipped, Reason{Code: Interrupted, Message: cause.Error()}
+		default:
+			verdict, r = Blocked, Reason{Code: OutOfTime, Message: cause.Error()}
+		}
+		waited = false
+	}
+	c.record(verdict, r, waited)
+	c.stop()
+}
+
+// stop leaves the body, or the part of it that runs on this goroutine.
+func (c *Case) stop() {
+	c.mu.Lock()
+	c.stopped = true
+	c.mu.Unlock()
+	panic(stop{})
+}
+
+func (c *Case) declared(key, value string) bool {
+	s, ok := c.env.Dialects[key]
+	return key != "" && ok && s.Declared && s.Value == value
+}
+
+// IntN is a random number from 0 to n-1, the same for the same seed and spec.
+func (c *Case) IntN(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rand.IntN(n)
+}
+
+// Word is a random word of 6 to 12 small letters: too many for a server to know
+// them beforehand.
+func (c *Case) Word() string {
+	word := make([]byte, 6+c.IntN(7))
+	for i := range word {
+		word[i] = byte('a' + c.IntN(26))
+	}
+	return string(word)
+}
+
+// Check ends the body unless the condition holds.
+func (c *Case) Check(ok bool, format string, args ...any) {
+	if !ok {
+		c.Failf(format, args...)
+	}
+}
+
+// Failf ends the body: a condition of the spec's own does not hold.
+func (c *Case) Failf(format string, args ...any) {
+	c.fail(Reason{Code: Assertion, Message: fmt.Sprintf(format, args...)}, false)
+}
+
+// Unsupported ends the body: the target says that it lacks the feature.
+func (c *Case) Unsupported(format string, args ...any) {
+	c.record(Unsupported, Reason{Code: Declared, Message: fmt.Sprintf(format, args...)}, false)
+	c.stop()
+}
+
+// Note records an observation that no verdict depends on.
+func (c *Case) Note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	c.transcript.Add(0, wire.Note, text)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.outcome.Notes = append(c.outcome.Notes, text)
+	}
+}
+
+// Dialect is the value of a dialect, declared or seen; "" when neither.
+func (c *Case) Dialect(key string) string { return c.env.Dialects[key].Value }
+
+// Timing is the waits in force.
+func (c *Case) Timing() Timing { return c.env.Timing }
+
+// Serves is what is known of how the target serves several clients.
+func (c *Case) Serves() Concurrency { return c.env.Serves }
+
+// Context ends when the case has to.
+func (c *Case) Context() context.Context { return c.ctx }
+
+// Dial connects a new client. A connection that cannot be made fails the case.
+func (c *Case) Dial() *Client {
+	open := 0
+	c.mu.Lock()
+	for _, cl := range c.clients {
+		if !cl.left && !cl.conn.Gone() {
+			open++
+		}
+	}
+	c.mu.Unlock()
+	if open >= c.spec.Clients {
+		c.record(Error, Reason{Code: KitFault, Message: fmt.Sprintf("the spec opens more than the %d connections that it declares with Clients", c.spec.Clients)}, false)
+		c.stop()
+	}
+	conn, err := c.env.Dialer.Dial(c.ctx, c.transcript)
+	if err != nil {
+		c.fail(Reason{Code: ConnectFailed, Message: "no connection could be made: " + err.Error(), Expected: []string{"a connection"}, Received: err.Error()}, false)
+	}
+	client := &Client{c: c, conn: conn}
+	c.mu.Lock()
+	c.clients = append(c.clients, client)
+	c.mu.Unlock()
+	return client
+}
+
+// StillServes is the control that ends a provocation: the other clients of the
+// case leave, and a new one must be served as usual.
+func (c *Case) StillServes() {
+	c.leaveAll()
+	c.transcript.Add(0, wire.Note, "control: a new client must be served")
+	c.mu.Lock()
+	before := c.outcome
+	c.mu.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			c.mu.Lock()
+			if o := &c.outcome; o.Verdict != before.Verdict && (o.Verdict == Fail || o.Verdict == NonStrict) {
+				o.Reason.Message = "a new client is not served afterwards: " + o.Reason.Message
+				o.Reason.Code = NotServing
+			}
+			c.mu.Unlock()
+			panic(r)
+		}
+	}()
+	client := c.Dial()
+	c.env.Protocol.Hello(client)
+	client.Leave()
+}
+
+// Go runs f beside the body. Whatever ends it early ends the case in Join.
+func (c *Case) Go(f func()) {
+	c.wg.Add(1)
+	go func() {
+		defer c.wg.Done()
+		c.guard(f)
+	}()
+}
+
+// Join waits for everything started with Go, and ends the body if any of it
+// has failed.
+func (c *Case) Join() {
+	c.wg.Wait()
+	c.mu.Lock()
+	stopped := c.stopped
+	c.mu.Unlock()
+	if stopped {
+		panic(stop{})
+	}
+}
+
+// nothingLeftOver fails when a connection holds bytes that nobody expected.
+func (c *Case) nothingLeftOver() {
+	for _, cl := range c.clients {
+		if s := cl.conn.State(); !cl.left && len(s.Unread) > 0 {
+			cl.fail(ExtraBytes, "bytes follow the answer", []string{"nothing more"}, s, nil, false)
+		}
+	}
+}
+
+// leaveAll ends every connection of the case, quietly where that is possible.
+func (c *Case) leaveAll() {
+	c.mu.Lock()
+	clients := append([]*Client(nil), c.clients...)
+	c.mu.Unlock()
+	for _, cl := range clients {
+		cl.Leave()
+	}
+}

@@ -1,0 +1,442 @@
+package specs
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"conform/specs/wire"
+)
+
+// Client is one recorded connection of a case, with the verbs that requirements
+// are written in. A verb that begins with Expect ends the case when the target
+// does something else.
+type Client struct {
+	c    *Case
+	conn *wire.Conn
+
+	exchange int  // index in the transcript at which the current exchange began
+	answered bool // the last expectation was met, and nothing was sent since
+	left     bool // by our own doing: what is unread no longer matters
+}
+
+// Case is the case that the client belongs to.
+func (cl *Client) Case() *Case { return cl.c }
+
+// Timing is the waits in force.
+func (cl *Client) Timing() Timing { return cl.c.env.Timing }
+
+// Send sends bytes in one segment.
+func (cl *Client) Send(bytes string) { cl.send([]byte(bytes)) }
+
+// SendSegments sends a message in several segments, with a gap between them
+// that is long enough to be read apart.
+func (cl *Client) SendSegments(segments ...string) {
+	for i, s := range segments {
+		if i > 0 {
+			cl.c.pause(cl.c.env.Timing.Gap)
+		}
+		if cl.Send(s); cl.conn.Gone() {
+			return // the expectation that follows says how it ended
+		}
+	}
+}
+
+// SendByteByByte sends a message one byte a segment, with gaps.
+func (cl *Client) SendByteByByte(message string) {
+	segments := make([]string, len(message))
+	for i := range segments {
+		segments[i] = message[i : i+1]
+	}
+	cl.SendSegments(segments...)
+}
+
+func (cl *Client) send(p []byte) {
+	if cl.answered {
+		cl.answered, cl.exchange = false, len(cl.c.transcript.Events())
+	}
+	// An error is not the end: what was sent before it may have been answered.
+	_ = cl.conn.Send(p, cl.wait(len(p)))
+}
+
+// wait is how long an answer may take: longer for a message of megabytes.
+func (cl *Client) wait(size int) time.Duration {
+	return cl.c.env.Timing.Answer + time.Duration(size/(256<<10))*time.Second
+}
+
+// HalfClose ends our side (FIN) and goes on listening.
+func (cl *Client) HalfClose() {
+	if cl.answered {
+		cl.answered, cl.exchange = false, len(cl.c.transcript.Events())
+	}
+	_ = cl.conn.HalfClose()
+}
+
+// Close leaves without a word: a FIN, if all that came was read.
+func (cl *Client) Close() { cl.left = true; cl.conn.Close() }
+
+// Reset ends the connection with a reset (RST).
+func (cl *Client) Reset() { cl.left = true; cl.conn.Reset() }
+
+// Leave ends the connection by the protocol's own door, and waits for the end.
+func (cl *Client) Leave() {
+	if cl.left {
+		return
+	}
+	cl.left = true
+	if cl.c.env.Protocol.Leave != nil && cl.conn.Open() {
+		cl.c.env.Protocol.Leave(cl)
+	}
+	cl.conn.Close()
+}
+
+// Offer sends bytes whose fate does not matter.
+func (cl *Client) Offer(bytes string) { _ = cl.conn.Send([]byte(bytes), cl.c.env.Timing.Quiet) }
+
+// MidLine says whether the last byte sent does not end a line.
+func (cl *Client) MidLine() bool { return cl.conn.MidMessage('\n') }
+
+// Drain reads and drops whatever comes until the target has been quiet for d or
+// has ended, for at most twenty times as long, and says whether it has ended.
+func (cl *Client) Drain(d time.Duration) (ended bool) {
+	end := time.Now().Add(20 * d)
+	for {
+		s := cl.conn.Await(cl.c.ctx, d, func(unread []byte) bool { return len(unread) > 0 })
+		cl.conn.Consume(len(s.Unread))
+		if s.End != "" {
+			return true
+		}
+		if s.TimedOut || s.Flooded || time.Now().After(end) {
+			return false
+		}
+	}
+}
+
+// AwaitEnd reads and drops whatever comes until the target has ended or d has
+// passed, and says whether it has ended.
+func (cl *Client) AwaitEnd(d time.Duration) bool {
+	s := cl.conn.Await(cl.c.ctx, d, func([]byte) bool { return false })
+	cl.conn.Consume(len(s.Unread))
+	return s.End != ""
+}
+
+// Anything takes what comes, or nothing, or an end: the requirement leaves the
+// answer free.
+func (cl *Client) Anything(why string) {
+	cl.c.transcript.Add(cl.conn.ID, wire.Expected, "anything: "+why)
+	cl.Drain(cl.c.env.Timing.Quiet)
+}
+
+// Answered waits for any byte at all and takes all that have come; it says
+// whether there was one. It judges nothing.
+func (cl *Client) Answered(d time.Duration) (string, bool) {
+	s := cl.conn.Await(cl.c.ctx, d, func(unread []byte) bool { return len(unread) > 0 })
+	text := string(s.Unread)
+	cl.conn.Consume(len(s.Unread))
+	return text, len(text) > 0
+}
+
+// Expect waits for exactly these bytes. What follows them is for the next
+// expectation; at the end of the case nothing may be left over.
+func (cl *Client) Expect(bytes string) { cl.ExpectOneOf(Exactly(bytes)) }
+
+// ExpectFIN waits for the orderly end of the connection, with no byte before it.
+func (cl *Client) ExpectFIN() { cl.ExpectOneOf(FIN()) }
+
+// ExpectEnd waits for the end of the connection, however it comes, with no byte
+// before it.
+func (cl *Client) ExpectEnd() { cl.ExpectOneOf(Ended()) }
+
+// ExpectOneOf waits for the first of several outcomes and takes its verdict. It
+// returns the index of the outcome that came.
+func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
+	var expected []string
+	longest := 0
+	for _, o := range outcomes {
+		expected = append(expected, o.String())
+		longest = max(longest, len(o.bytes))
+	}
+	cl.c.transcript.Add(cl.conn.ID, wire.Expected, strings.Join(expected, " or "))
+
+	decided := func(s wire.State) (index int, done bool) {
+		open, best := false, -1
+		for i, o := range outcomes {
+			switch o.match(s) {
+			case possible:
+				open = true
+			case met:
+				if best < 0 || len(o.bytes) > len(outcomes[best].bytes) {
+					best = i
+				}
+			}
+		}
+		return best, !open || s.TimedOut || s.End != ""
+	}
+	s := cl.conn.Await(cl.c.ctx, cl.wait(longest), func(unread []byte) bool {
+		_, done := decided(wire.State{Unread: unread})
+		return done
+	})
+	index, _ := decided(s)
+	if index < 0 {
+		code, message := diagnose(s, longest, cl.wait(longest))
+		var diff *Difference
+		if len(outcomes) > 0 {
+			diff = difference(closest(outcomes, s.Unread), s.Unread)
+		}
+		cl.fail(code, message, expected, s, diff, s.TimedOut)
+	}
+	o := outcomes[index]
+	cl.conn.Consume(len(o.bytes))
+	cl.answered = true
+	if o.verdict != Pass {
+		if o.verdict == Info && cl.c.declared(cl.c.spec.DialectKey, cl.c.spec.DialectValue) {
+			cl.fail(WrongBytes, "the declared dialect does not allow this: "+o.why, expected[:1], s, nil, s.TimedOut)
+		}
+		cl.c.record(o.verdict, cl.reason(WrongBytes, o.why, expected, s), s.TimedOut)
+		cl.c.Note("%s", o.why)
+	}
+	return index
+}
+
+// ExpectSilence proves that nothing comes, and that the connection stays open,
+// for the quiet window.
+func (cl *Client) ExpectSilence(why string) {
+	cl.c.transcript.Add(cl.conn.ID, wire.Expected, "silence: "+why)
+	window := cl.c.env.Timing.Quiet
+	s := cl.conn.Await(cl.c.ctx, window, func(unread []byte) bool { return len(unread) > 0 })
+	expected := []string{"silence: " + why}
+	switch {
+	case len(s.Unread) > 0 && cl.answered:
+		cl.fail(ExtraBytes, "bytes follow the answer", expected, s, nil, false)
+	case len(s.Unread) > 0:
+		cl.fail(NotSilent, "bytes where nothing was due", expected, s, nil, false)
+	case s.End != "":
+		code, message := diagnose(s, 1, window)
+		cl.fail(code, message, expected, s, nil, false)
+	case cl.c.ctx.Err() != nil:
+		cl.fail(OutOfTime, "", expected, s, nil, false)
+	}
+	cl.c.transcript.Add(cl.conn.ID, wire.Quiet, window.String())
+}
+
+// diagnose names the way in which an answer was missed.
+func diagnose(s wire.State, want int, waited time.Duration) (Code, string) {
+	some := len(s.Unread) > 0
+	switch {
+	case s.Flooded:
+		return Flood, "more bytes than any answer could have"
+	case s.End == wire.FIN && some && len(s.Unread) < want:
+		return ClosedEarly, "the connection was closed in the middle of the answer"
+	case s.End == wire.FIN && !some && want > 0:
+		return ClosedEarly, "the connection was closed without an answer"
+	case s.End == wire.RST && want == 0 && !some:
+		return ResetNotFIN, "the connection was reset where an orderly end was due"
+	case s.End == wire.RST && some && len(s.Unread) < want:
+		return ResetEarly, "the connection was reset in the middle of the answer"
+	case s.End == wire.RST && !some:
+		return ResetEarly, "the connection was reset without an answer"
+	case s.TimedOut && !some && want > 0:
+		return NoAnswer, fmt.Sprintf("no answer within %s; the connection is open", round(waited))
+	case s.TimedOut && some && len(s.Unread) < want:
+		return PartialAnswer, fmt.Sprintf("a part of the answer, then nothing for the rest of %s", round(waited))
+	case s.TimedOut:
+		return NotClosed, fmt.Sprintf("the connection is still open after %s", round(waited))
+	case want == 0:
+		return ExtraBytes, "bytes where only the end of the connection was due"
+	default:
+		return WrongBytes, "other bytes than the expected ones"
+	}
+}
+
+// closest picks the outcome that shares the longest start with what came.
+func closest(outcomes []Outcome, got []byte) string {
+	best, length := outcomes[0].bytes, -1
+	for _, o := range outcomes {
+		if n := common(o.bytes, got); n > length {
+			best, length = o.bytes, n
+		}
+	}
+	return best
+}
+
+func common(want string, got []byte) int {
+	n := 0
+	for n < len(want) && n < len(got) && want[n] == got[n] {
+		n++
+	}
+	return n
+}
+
+func difference(want string, got []byte) *Difference {
+	n := common(want, got)
+	if len(got) == 0 || (n == len(want) && n == len(got)) {
+		return nil
+	}
+	d := &Difference{Offset: n}
+	if n < len(want) {
+		d.Expected = wire.Quote([]byte(want[n:]), 24)
+	}
+	if n < len(got) {
+		d.Received = wire.Quote(got[n:], 24)
+	}
+	return d
+}
+
+func (cl *Client) fail(code Code, message string, expected []string, s wire.State, diff *Difference, waited bool) {
+	r := cl.reason(code, message, expected, s)
+	r.Diff = diff
+	if diff != nil {
+		r.Hint = likely(expected, s.Unread, diff)
+	}
+	cl.c.fail(r, waited)
+}
+
+// likely recognises the mistakes that show in the bytes themselves.
+func likely(expected []string, got []byte, d *Difference) string {
+	if len(expected) != 1 {
+		return ""
+	}
+	want, err := strconv.Unquote(strings.TrimSuffix(expected[0], ", then FIN"))
+	if err != nil {
+		return ""
+	}
+	text := string(got)
+	switch {
+	case strings.TrimRight(text, "\r\n") == strings.TrimRight(want, "\r\n"):
+		return fmt.Sprintf("only the line end differs: %q is due, %q came", lineEnd(want), lineEnd(text))
+	case strings.EqualFold(text, want):
+		return "only upper and lower case differ"
+	case bytes.HasPrefix(got, []byte(want)):
+		return "the answer is right, but bytes follow it"
+	case strings.TrimSpace(text) == strings.TrimSpace(want):
+		return "only white space at the ends differs"
+	}
+	return ""
+}
+
+func lineEnd(s string) string { return s[len(strings.TrimRight(s, "\r\n")):] }
+
+// reason gathers the evidence of the current exchange of this connection.
+func (cl *Client) reason(code Code, message string, expected []string, s wire.State) Reason {
+	r := Reason{Code: code, Message: message, Expected: expected}
+	events := cl.c.transcript.Events()
+	var own []wire.Event
+	for _, e := range events[min(cl.exchange, len(events)):] {
+		if e.Conn == cl.conn.ID {
+			own = append(own, e)
+		}
+	}
+	r.Sent, r.Received = sentText(own), receivedText(own, s)
+	return r
+}
+
+const shownBytes = 240
+
+func sentText(events []wire.Event) string {
+	var sent []wire.Event
+	for _, e := range events {
+		if e.Kind == wire.Sent || e.Kind == wire.HalfClosed {
+			sent = append(sent, e)
+		}
+	}
+	var parts []string
+	if n := len(sent); n > 6 { // a message in many pieces reads better whole
+		var all []byte
+		segments := 0
+		for _, e := range sent {
+			all = append(all, e.Data.Head...)
+			if e.Kind == wire.Sent {
+				segments++
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%s in %d segments over %s", wire.Quote(all, shownBytes), segments, round(sent[n-1].At-sent[0].At)))
+		if sent[n-1].Kind == wire.HalfClosed {
+			parts = append(parts, "FIN")
+		}
+		return strings.Join(parts, " · ")
+	}
+	for i, e := range sent {
+		if i > 0 {
+			if gap := e.At - sent[i-1].At; gap >= 2*time.Millisecond {
+				parts = append(parts, round(gap).String())
+			}
+		}
+		if e.Kind == wire.HalfClosed {
+			parts = append(parts, "FIN")
+		} else {
+			parts = append(parts, e.Data.Quote(shownBytes))
+		}
+	}
+	if parts == nil {
+		return "nothing"
+	}
+	return strings.Join(parts, " · ")
+}
+
+func receivedText(events []wire.Event, s wire.State) string {
+	text := "nothing"
+	if len(s.Unread) > 0 {
+		text = wire.Quote(s.Unread, shownBytes)
+	}
+	var lastSent, firstByte, end time.Duration = -1, -1, -1
+	sends, before := 0, 0
+	for _, e := range events {
+		switch e.Kind {
+		case wire.Sent, wire.HalfClosed:
+			sends++
+			if firstByte < 0 {
+				lastSent, before = e.At, sends
+			}
+		case wire.Received:
+			if firstByte < 0 {
+				firstByte = e.At
+			}
+		case wire.FIN, wire.RST, wire.Broken:
+			end = e.At
+		}
+	}
+	if len(s.Unread) > 0 && firstByte >= 0 && lastSent >= 0 {
+		text += fmt.Sprintf(" %s after ", round(firstByte-lastSent))
+		if before < sends {
+			text += fmt.Sprintf("segment %d", before)
+		} else {
+			text += "the last byte was sent"
+		}
+	}
+	switch s.End {
+	case "":
+		if s.TimedOut {
+			text += ", and the connection stayed open"
+		}
+	case wire.Broken:
+		text += ", then the connection broke"
+	default:
+		text += ", then " + strings.ToUpper(string(s.End))
+		if end >= 0 && lastSent >= 0 && len(s.Unread) == 0 {
+			text += fmt.Sprintf(" %s after the last byte was sent", round(end-lastSent))
+		}
+	}
+	return text
+}
+
+// round makes a duration readable.
+func round(d time.Duration) time.Duration {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond)
+	default:
+		return d.Round(10 * time.Microsecond)
+	}
+}
+
+// pause waits, unless the case has to end.
+func (c *Case) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-c.ctx.Done():
+	}
+}

@@ -1,0 +1,234 @@
+// Package concurrency holds the scenarios with several clients at once. Each is
+// written once, and becomes a requirement of every protocol through a small
+// model of its conversation. It knows no protocol.
+package concurrency
+
+import (
+	"fmt"
+
+	"conform/specs"
+)
+
+// Conversation is the model: what a client may say next, and what it must hear.
+type Conversation struct {
+	Clause string // where the protocol's source speaks of several clients
+
+	// Open expects what a new client hears before it has said anything.
+	Open func(*specs.Client)
+	// Ask gives the client's next message and its answer. Different clients
+	// should get different answers, so that one delivered to another shows.
+	Ask func(c *specs.Case, client, turn int) (message, answer string)
+	// Partial gives a message cut in two, and the answer to the whole.
+	Partial func(c *specs.Case, client int) (head, tail, answer string)
+	// PartialLevel is what it is worth that a partial message of one client
+	// keeps nobody else waiting: some sources do.
+	PartialLevel specs.Level
+	// State changes what a connection answers; nil where connections have
+	// none. StateTitle names the message that does.
+	State      func(c *specs.Case) State
+	StateTitle string
+}
+
+// State is how a connection's own state is changed and seen.
+type State struct {
+	Change, Changed string // the message that changes it, and its answer
+	Probe           string // a message whose answer depends on it
+	Fresh, After    string // that answer on a new connection, and on a changed one
+}
+
+// Section is the requirements that the model gives.
+func Section(protocol string, m Conversation) specs.Section {
+	id := func(name string) string { return protocol + "/concurrency/" + name }
+	section := specs.Section{Name: "concurrency", Title: "Several clients at once", Specs: []specs.Spec{
+		specs.Requirement(id("second-client"), specs.Must, m.Clause,
+			"A second client is served while the first is connected and idle.",
+			func(c *specs.Case) {
+				first, second := m.dial(c), m.dial(c)
+				m.ask(c, second, 2, 0)
+				m.ask(c, first, 1, 0)
+				m.ask(c, second, 2, 1)
+			}, specs.Clients(2), specs.Covers("CONC-01"), specs.Cause(oneAtATime)),
+
+		specs.Requirement(id("queued-client"), specs.Must, m.Clause,
+			"A client that had to wait for another is served when that has left, and what it sent meanwhile is answered in order.",
+			func(c *specs.Case) {
+				first := m.dial(c)
+				m.ask(c, first, 1, 0)
+				second := c.Dial()
+				message, answer := m.Ask(c, 2, 0)
+				second.Send(message)
+				first.Leave()
+				m.Open(second)
+				second.Expect(answer)
+				m.ask(c, second, 2, 1)
+			}, specs.Clients(2), specs.Queues, specs.Covers("CONC-02"),
+			specs.Cause("what arrives before the connection is accepted gets lost, or the next client is never accepted")),
+
+		specs.Requirement(id("one-more-than-the-bound"), specs.Must, m.Clause,
+			"Where N clients are served at once, one more is served as soon as one of them has left.",
+			func(c *specs.Case) {
+				serves := c.Serves()
+				if serves.Class != specs.Bounded {
+					c.Unsupported("no bound was found: %s", serves.Evidence)
+				}
+				var clients []*specs.Client
+				for i := range serves.Bound {
+					clients = append(clients, m.dial(c))
+					m.ask(c, clients[i], i, 0)
+				}
+				waiting := c.Dial()
+				message, answer := m.Ask(c, serves.Bound, 0)
+				waiting.Send(message)
+				clients[c.IntN(len(clients))].Leave()
+				m.Open(waiting)
+				waiting.Expect(answer)
+			}, specs.Clients(maxBound+1), specs.Queues, specs.Covers("CONC-03"),
+			specs.Cause("a worker that has served a client does not take the next one")),
+
+		specs.Requirement(id("four-clients"), specs.Must, m.Clause,
+			"Four clients are served at the same time, in whatever order they speak.",
+			func(c *specs.Case) {
+				var clients []*specs.Client
+				for i := range 4 {
+					clients = append(clients, m.dial(c))
+					m.ask(c, clients[i], i, 0)
+				}
+				for turn := 1; turn <= 16; turn++ {
+					i := c.IntN(len(clients))
+					m.ask(c, clients[i], i, turn)
+				}
+			}, specs.Clients(4), specs.Covers("CONC-01", "CONC-03"), specs.Cause(oneAtATime)),
+
+		specs.Requirement(id("answers-to-the-asker"), specs.Must, m.Clause,
+			"When several clients ask at once, each gets the answers to its own messages, and no others.",
+			func(c *specs.Case) {
+				for i := range 4 {
+					client := m.dial(c)
+					c.Go(func() {
+						for turn := range 8 {
+							m.ask(c, client, i, turn)
+						}
+					})
+				}
+				c.Join()
+			}, specs.Clients(4), specs.Covers("CONC-09"),
+			specs.Cause("the connection to answer is kept where all clients share it; keep it with the client")),
+
+		specs.Requirement(id("partial-messages-apart"), specs.Must, m.Clause,
+			"Messages that several clients send in pieces, by turns, are joined for each client apart.",
+			func(c *specs.Case) {
+				var clients [4]*specs.Client
+				for i := range clients {
+					clients[i] = m.dial(c)
+				}
+				var tails, answers [4]string
+				for i, client := range clients {
+					var head string
+					head, tails[i], answers[i] = m.Partial(c, i)
+					client.Send(head)
+				}
+				clients[3].ExpectSilence("no client has sent a whole message")
+				// In the order of the heads: a server may wait for the rest
+				// of a message, that is for partial-message-blocks-nobody.
+				for i, client := range clients {
+					client.Send(tails[i])
+					client.Expect(answers[i])
+				}
+			}, specs.Clients(4), specs.Covers("CONC-04"),
+			specs.Cause("all clients share one buffer; keep one for each connection")),
+
+		specs.Requirement(id("partial-message-blocks-nobody"), m.PartialLevel, m.Clause,
+			"A client that has sent a part of a message does not keep others from being served.",
+			func(c *specs.Case) {
+				holder, other := m.dial(c), m.dial(c)
+				head, tail, answer := m.Partial(c, 1)
+				holder.Send(head)
+				m.ask(c, other, 2, 0)
+				newcomer := m.dial(c)
+				m.ask(c, newcomer, 3, 0)
+				holder.Send(tail)
+				holder.Expect(answer)
+			}, specs.Clients(3), specs.Covers("CONC-06"),
+			specs.Cause("the server waits in a read for the rest of one client's message; read only what is there")),
+
+		specs.Requirement(id("one-leaves"), specs.Must, m.Clause,
+			"A client that leaves does not disturb those that stay.",
+			func(c *specs.Case) {
+				stays, leaves := m.dial(c), m.dial(c)
+				m.ask(c, stays, 1, 0)
+				m.ask(c, leaves, 2, 0)
+				leaves.Leave()
+				m.ask(c, stays, 1, 1)
+				m.ask(c, m.dial(c), 3, 0)
+			}, specs.Clients(3), specs.Covers("CONC-10"),
+			specs.Cause("the end of one connection is taken for the end of all")),
+
+		specs.Requirement(id("one-vanishes"), specs.Robust, m.Clause,
+			"A client that vanishes without a word, or with a reset, does not disturb those that stay.",
+			func(c *specs.Case) {
+				stays := m.dial(c)
+				m.ask(c, stays, 1, 0)
+				head, _, _ := m.Partial(c, 2)
+				for i, vanish := range []func(*specs.Client){(*specs.Client).Close, (*specs.Client).Reset} {
+					other := m.dial(c)
+					m.ask(c, other, 2, i)
+					other.Send(head)
+					vanish(other)
+					m.ask(c, stays, 1, i+1)
+				}
+				c.StillServes()
+			}, specs.Clients(2), specs.Perilous, specs.Covers("CONC-10"),
+			specs.Cause("the error that a vanished client raises is not caught where it is raised")),
+	}}
+	if m.State != nil {
+		section.Specs = append(section.Specs, specs.Requirement(id("state-apart"), specs.Must, m.Clause,
+			fmt.Sprintf("What one client changes with %q changes nothing for the others.", m.StateTitle),
+			func(c *specs.Case) {
+				s := m.State(c)
+				changed, other := m.dial(c), m.dial(c)
+				changed.Send(s.Change)
+				changed.Expect(s.Changed)
+				other.Send(s.Probe)
+				other.Expect(s.Fresh)
+				changed.Send(s.Probe)
+				changed.Expect(s.After)
+				third := m.dial(c)
+				third.Send(s.Probe)
+				third.Expect(s.Fresh)
+			}, specs.Clients(3), specs.Covers("CONC-04"),
+			specs.Cause("the state is kept where all clients share it; keep it with the connection")),
+			specs.Requirement(id("state-fresh"), specs.Must, m.Clause,
+				fmt.Sprintf("A new connection begins afresh, whatever an earlier one changed with %q.", m.StateTitle),
+				func(c *specs.Case) {
+					s := m.State(c)
+					for range 3 {
+						client := m.dial(c)
+						client.Send(s.Probe)
+						client.Expect(s.Fresh)
+						client.Send(s.Change)
+						client.Expect(s.Changed)
+						client.Leave()
+					}
+				}, specs.Covers("CONC-05"),
+				specs.Cause("the state outlives its connection; make it anew for each one")))
+	}
+	return section
+}
+
+// maxBound is the largest bound that is looked for. Some servers stop at 40
+// clients by the library that they use; that is no concern of ours.
+const maxBound = 32
+
+const oneAtATime = "a client is served to its end before the next is accepted; a client that only stays connected then keeps everyone else out"
+
+func (m Conversation) dial(c *specs.Case) *specs.Client {
+	client := c.Dial()
+	m.Open(client)
+	return client
+}
+
+func (m Conversation) ask(c *specs.Case, client *specs.Client, who, turn int) {
+	message, answer := m.Ask(c, who, turn)
+	client.Send(message)
+	client.Expect(answer)
+}

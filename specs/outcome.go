@@ -1,0 +1,113 @@
+package specs
+
+import (
+	"fmt"
+
+	"conform/specs/wire"
+)
+
+// Outcome is one thing that a target may do, and what it is worth.
+type Outcome struct {
+	bytes   string
+	end     ending
+	verdict Verdict
+	why     string
+}
+
+type ending int
+
+const (
+	stays   ending = iota // nothing is said of what follows the bytes
+	fin                   // then FIN, and no byte more
+	anyEnd                // then FIN or RST, and no byte more
+	silence               // no byte and no end
+)
+
+// Exactly is these bytes, and no others in their place.
+func Exactly(bytes string) Outcome { return Outcome{bytes: bytes, verdict: Pass} }
+
+// FIN is the end of the connection, in order, with no byte before it.
+func FIN() Outcome { return Exactly("").ThenFIN() }
+
+// Ended is FIN or RST with no byte before it.
+func Ended() Outcome { return Exactly("").ThenEnd() }
+
+// Silence is no byte and no end for as long as an answer may take.
+func Silence() Outcome { return Outcome{end: silence, verdict: Pass} }
+
+// ThenFIN adds the orderly end of the connection after the bytes.
+func (o Outcome) ThenFIN() Outcome { o.end = fin; return o }
+
+// ThenEnd adds the end of the connection, by FIN or RST.
+func (o Outcome) ThenEnd() Outcome { o.end = anyEnd; return o }
+
+// Info makes it an outcome that is allowed and worth recording.
+func (o Outcome) Info(why string) Outcome { o.verdict, o.why = Info, why; return o }
+
+// NonStrict makes it an outcome that respected servers show and the text does
+// not allow.
+func (o Outcome) NonStrict(why string) Outcome { o.verdict, o.why = NonStrict, why; return o }
+
+func (o Outcome) String() string {
+	s := wire.Quote([]byte(o.bytes), 160)
+	switch o.end {
+	case fin:
+		s += ", then FIN"
+	case anyEnd:
+		s += ", then FIN or RST"
+	}
+	switch {
+	case o.end == silence:
+		s = "silence"
+	case o.bytes == "" && o.end == fin:
+		s = "FIN"
+	case o.bytes == "" && o.end == anyEnd:
+		s = "FIN or RST"
+	}
+	if o.verdict != Pass {
+		s += fmt.Sprintf(" (%s: %s)", o.verdict, o.why)
+	}
+	return s
+}
+
+type match int
+
+const (
+	impossible match = iota
+	possible
+	met
+)
+
+// match compares what has come so far with the outcome.
+func (o Outcome) match(s wire.State) match {
+	if s.Flooded {
+		return impossible
+	}
+	if o.end == silence {
+		switch {
+		case len(s.Unread) > 0 || s.End != "":
+			return impossible
+		case s.TimedOut:
+			return met
+		default:
+			return possible
+		}
+	}
+	n := min(len(s.Unread), len(o.bytes))
+	if string(s.Unread[:n]) != o.bytes[:n] {
+		return impossible
+	}
+	whole := n == len(o.bytes)
+	switch {
+	case o.end == stays && whole:
+		return met
+	case o.end != stays && len(s.Unread) > len(o.bytes):
+		return impossible
+	case whole && (s.End == wire.FIN || (s.End != "" && o.end == anyEnd)):
+		return met
+	case s.End != "":
+		return impossible
+	default:
+		return possible
+	}
+}

@@ -1,0 +1,170 @@
+package specs
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Level says how much a requirement binds.
+type Level string
+
+const (
+	Must   Level = "must"   // the text demands it and every working source does it
+	Should Level = "should" // the text advises it, or a source has good reason to differ
+	May    Level = "may"    // several outcomes are allowed; only what none of them is fails
+	Robust Level = "robust" // no text binds it; good engineering does
+)
+
+// Spec is the executable form of one requirement. Make it with Requirement.
+type Spec struct {
+	ID     string // protocol/section/name, stable once released
+	Level  Level
+	Clause string // where the text is: "tutorial 000 §2", "RFC 6455 §5.1"
+	Title  string // the requirement, in one sentence
+	Body   func(*Case)
+
+	Covers   []string // rows of the protocol's list of requirements: ZEN-08
+	Cause    string   // what a server that fails this most often does, and what to do about it
+	Clients  int      // connections that it holds open at once
+	Queues   bool     // may be run although the target serves fewer at once: the others wait
+	Slow     bool     // takes more than a second even when it passes
+	Perilous bool     // may kill or hang a weak server: runs last, alone
+
+	// DialectKey and DialectValue name the dialect that this requirement
+	// belongs to, if any. Declared, it binds like a MUST; declared otherwise,
+	// it is unsupported; undeclared, Level says what it is worth.
+	DialectKey, DialectValue string
+}
+
+// Option adds something to a requirement.
+type Option func(*Spec)
+
+// Requirement writes one requirement down. The clause names the text that it
+// comes from, the title is the requirement itself in one sentence, and the body
+// proves it on a target: it runs concurrently with others, with connections, a
+// transcript, a clock and a random source of its own.
+func Requirement(id string, level Level, clause, title string, body func(*Case), options ...Option) Spec {
+	s := Spec{ID: id, Level: level, Clause: clause, Title: title, Body: body, Clients: 1}
+	for _, o := range options {
+		o(&s)
+	}
+	return s
+}
+
+// Covers names the rows of the lists of requirements that a spec judges.
+func Covers(rows ...string) Option { return func(s *Spec) { s.Covers = append(s.Covers, rows...) } }
+
+// Cause is printed with a failure: what a server that fails here most often
+// does wrong, and what to do instead.
+func Cause(text string) Option { return func(s *Spec) { s.Cause = text } }
+
+// Clients says how many connections a spec holds open at once, if not one.
+func Clients(n int) Option { return func(s *Spec) { s.Clients = n } }
+
+// Queues says that a spec counts on clients having to wait for others: it is run
+// on a target of any class.
+func Queues(s *Spec) { s.Queues = true }
+
+// Slow marks a spec that takes more than a second even when it passes.
+func Slow(s *Spec) { s.Slow = true }
+
+// Perilous marks a spec that may kill or hang a weak server. These run last,
+// one at a time, and what they break does not count against any other.
+func Perilous(s *Spec) { s.Perilous = true }
+
+// InDialect ties a spec to a dialect: see Spec.DialectKey.
+func InDialect(key, value string) Option {
+	return func(s *Spec) { s.DialectKey, s.DialectValue = key, value }
+}
+
+// Protocol, Section and Name are the parts of the ID.
+func (s Spec) Protocol() string { p, _, _ := strings.Cut(s.ID, "/"); return p }
+func (s Spec) Section() string {
+	return strings.TrimSuffix(strings.TrimPrefix(s.ID, s.Protocol()+"/"), "/"+s.Name())
+}
+func (s Spec) Name() string { return s.ID[strings.LastIndex(s.ID, "/")+1:] }
+
+// Labels are what --filter selects by.
+func (s Spec) Labels() []string {
+	labels := []string{s.Protocol(), s.Section(), string(s.Level)}
+	if s.Slow {
+		labels = append(labels, "slow")
+	}
+	if s.Clients > 1 && s.Section() != "concurrent" {
+		labels = append(labels, "concurrent")
+	}
+	if s.Perilous {
+		labels = append(labels, "perilous")
+	}
+	return labels
+}
+
+// Dialect is one point on which the sources of a protocol disagree, or a fact
+// about the target that cannot be seen from outside.
+type Dialect struct {
+	Key    string
+	Values []string // the known answers
+	Text   string   // what it is about, in one sentence
+	// Detect finds the value with one harmless exchange, on a connection that
+	// the caller leaves; nil when it cannot be seen without being judged.
+	Detect func(*Case) string
+}
+
+// Check says what is wrong with a value, if anything.
+func (d Dialect) Check(value string) error {
+	for _, v := range d.Values {
+		if v == value {
+			return nil
+		}
+	}
+	return fmt.Errorf("dialect %s has no value %q: write one of %s", d.Key, value, strings.Join(d.Values, ", "))
+}
+
+// Section is a part of a protocol's standard: one file.
+type Section struct {
+	Name  string // as in the IDs
+	Title string
+	Specs []Spec
+}
+
+// Protocol is everything that is known of a protocol on the client's side.
+type Protocol struct {
+	Name     string
+	Title    string // one line: what a server of it does
+	Source   string // the text that defines it
+	Sections []Section
+	Dialects []Dialect
+
+	// Hello is a valid exchange on a new connection: it proves that the
+	// server serves, and fails the case when it does not.
+	Hello func(*Client)
+	// Greets says that the server speaks first; Question is a message that
+	// every server of the protocol answers, however wrongly.
+	Greets   bool
+	Question string
+	// Leave ends a connection by the protocol's own door, without judging,
+	// whatever state it is in. It reads until the server has ended, so that
+	// no reset is sent.
+	Leave func(*Client)
+}
+
+// Specs lists the requirements in the order of the standard.
+func (p Protocol) Specs() []Spec {
+	var specs []Spec
+	for _, s := range p.Sections {
+		specs = append(specs, s.Specs...)
+	}
+	return specs
+}
+
+// Dialect finds a dialect by its key.
+func (p Protocol) Dialect(key string) (Dialect, error) {
+	var keys []string
+	for _, d := range p.Dialects {
+		if d.Key == key {
+			return d, nil
+		}
+		keys = append(keys, d.Key)
+	}
+	return Dialect{}, fmt.Errorf("%s has no dialect %q: it has %s", p.Name, key, strings.Join(keys, ", "))
+}

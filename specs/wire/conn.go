@@ -1,0 +1,315 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Dialer says where and how to connect.
+type Dialer struct {
+	Network string      // tcp, udp, unix or unixgram
+	Address string      // host:port, or a path
+	TLS     *tls.Config // nil for none
+	Timeout time.Duration
+	Limit   int // how many unread bytes are held before the peer counts as flooding; 0 is DefaultLimit
+}
+
+const (
+	// DefaultLimit leaves room for the longest answer that a specification
+	// of a line protocol waits for.
+	DefaultLimit = 2 << 20
+	// floodLimit ends the reading of a peer that sends for ever.
+	floodLimit = 32 << 20
+)
+
+// Dial connects and starts to record into t. The error is what the operating
+// system said; it is in the transcript too.
+func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
+	id := t.newConn()
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	nd := net.Dialer{}
+	var cleanup func()
+	if d.Network == "unixgram" {
+		// The server can only answer a socket that has a name.
+		dir, err := os.MkdirTemp("", "conform")
+		if err != nil {
+			return nil, err
+		}
+		cleanup = func() { os.RemoveAll(dir) }
+		nd.LocalAddr = &net.UnixAddr{Net: "unixgram", Name: filepath.Join(dir, "client")}
+	}
+	nc, err := nd.DialContext(ctx, d.Network, d.Address)
+	if err == nil && d.TLS != nil {
+		tc := tls.Client(nc, d.TLS)
+		if err = tc.HandshakeContext(ctx); err != nil {
+			nc.Close()
+		}
+		nc = tc
+	}
+	if err != nil {
+		if cleanup != nil {
+			cleanup()
+		}
+		t.record(id, ConnectFailed, nil, err.Error())
+		return nil, err
+	}
+	t.record(id, Connected, nil, d.Network+" "+d.Address)
+	limit := d.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	c := &Conn{ID: id, t: t, nc: nc, limit: limit, changed: make(chan struct{}),
+		datagram: d.Network == "udp" || d.Network == "unixgram", cleanup: cleanup}
+	go c.read()
+	return c, nil
+}
+
+// Conn is a recorded connection. A goroutine reads it all the time, so that
+// what arrives is recorded when it arrives, and a peer that writes while we
+// write cannot deadlock with us. Its methods are safe for concurrent use.
+type Conn struct {
+	ID int
+
+	t        *Transcript
+	nc       net.Conn
+	limit    int
+	datagram bool
+	cleanup  func()
+
+	mu         sync.Mutex
+	changed    chan struct{} // closed and replaced whenever something below changes
+	unread     []byte
+	datagrams  [][]byte
+	received   int64
+	end        Kind // FIN, RST or Broken once the peer has ended
+	flooded    bool
+	closed     bool // by us, either way
+	halfClosed bool
+	lastSent   byte
+	sent       int64
+}
+
+// State is what is known of a connection at one moment.
+type State struct {
+	Unread   []byte // received and not consumed; valid until the next Consume
+	End      Kind   // FIN, RST or Broken; empty while the peer's side is open
+	Flooded  bool   // the peer sent more than the limit
+	TimedOut bool   // the wait ended before what was waited for came
+}
+
+func (c *Conn) read() {
+	buf := make([]byte, 32<<10)
+	if c.datagram {
+		buf = make([]byte, 64<<10)
+	}
+	for {
+		n, err := c.nc.Read(buf)
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return
+		}
+		if n > 0 || (c.datagram && err == nil) {
+			c.t.record(c.ID, Received, buf[:n], "")
+			c.received += int64(n)
+			if room := c.limit - len(c.unread); n > room {
+				c.flooded = true
+				n = room
+			}
+			c.unread = append(c.unread, buf[:n]...)
+			if c.datagram && !c.flooded {
+				c.datagrams = append(c.datagrams, append([]byte(nil), buf[:n]...))
+			}
+		}
+		if err != nil {
+			c.end = endOf(err)
+			text := ""
+			if c.end == Broken {
+				text = err.Error()
+			}
+			c.t.record(c.ID, c.end, nil, text)
+		}
+		stop := err != nil || c.received > floodLimit
+		c.wake()
+		c.mu.Unlock()
+		if stop {
+			return
+		}
+	}
+}
+
+// endOf normalises the many ways in which Go and the systems report an end.
+func endOf(err error) Kind {
+	switch {
+	// A TLS peer that closes without close_notify is a FIN as well: the
+	// line protocols say nothing of TLS.
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return FIN
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED), errors.Is(err, syscall.ECONNREFUSED):
+		return RST
+	default:
+		return Broken
+	}
+}
+
+// wake tells everyone who waits that something changed. c.mu is held.
+func (c *Conn) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Await waits until enough says so of what is unread, the peer ends or floods,
+// d has passed, or ctx ends; whichever is first. It consumes nothing.
+func (c *Conn) Await(ctx context.Context, d time.Duration, enough func(unread []byte) bool) State {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		c.mu.Lock()
+		s := State{Unread: c.unread, End: c.end, Flooded: c.flooded}
+		changed := c.changed
+		c.mu.Unlock()
+		if s.End != "" || s.Flooded || enough(s.Unread) {
+			return s
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			s.TimedOut = true
+			return s
+		case <-ctx.Done():
+			s.TimedOut = true
+			return s
+		}
+	}
+}
+
+// State returns what is known now.
+func (c *Conn) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return State{Unread: c.unread, End: c.end, Flooded: c.flooded}
+}
+
+// Consume takes the first n unread bytes away.
+func (c *Conn) Consume(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unread = c.unread[min(n, len(c.unread)):]
+	if len(c.unread) == 0 {
+		c.unread, c.datagrams = nil, nil
+	}
+}
+
+// Datagram waits up to d for one whole datagram and consumes it; ok is false
+// when none came.
+func (c *Conn) Datagram(ctx context.Context, d time.Duration) (p []byte, ok bool) {
+	c.Await(ctx, d, func([]byte) bool { c.mu.Lock(); defer c.mu.Unlock(); return len(c.datagrams) > 0 })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.datagrams) == 0 {
+		return nil, false
+	}
+	p, c.datagrams = c.datagrams[0], c.datagrams[1:]
+	c.unread = c.unread[min(len(p), len(c.unread)):]
+	return p, true
+}
+
+// Send writes p as one segment, as far as TCP lets one choose, within d. An
+// error is not the end: what the peer sent before is still to be read.
+func (c *Conn) Send(p []byte, d time.Duration) error {
+	c.nc.SetWriteDeadline(time.Now().Add(d))
+	// Recorded first: on a busy machine the answer could otherwise come
+	// before the question in the transcript.
+	c.t.record(c.ID, Sent, p, "")
+	n, err := c.nc.Write(p)
+	c.mu.Lock()
+	c.sent += int64(n)
+	if n > 0 {
+		c.lastSent = p[n-1]
+	}
+	c.mu.Unlock()
+	if err != nil {
+		c.t.record(c.ID, SendFailed, nil, err.Error())
+	}
+	return err
+}
+
+// MidMessage says whether bytes were sent since the last one equal to end:
+// whether the peer may be in the middle of a message.
+func (c *Conn) MidMessage(end byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sent > 0 && c.lastSent != end
+}
+
+// Open says whether neither side has ended the connection, half-closing
+// included.
+func (c *Conn) Open() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closed && !c.halfClosed && c.end == ""
+}
+
+// HalfClose ends our side (FIN) and goes on reading.
+func (c *Conn) HalfClose() error {
+	c.t.record(c.ID, HalfClosed, nil, "")
+	c.mu.Lock()
+	c.halfClosed = true
+	c.mu.Unlock()
+	if h, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// Close closes the connection. What is unread in the kernel makes it send a
+// reset instead of a FIN: read first.
+func (c *Conn) Close() { c.shut(Closed) }
+
+// Reset closes the connection with a reset (RST), where the transport has one.
+func (c *Conn) Reset() {
+	raw := c.nc
+	if tc, ok := raw.(*tls.Conn); ok {
+		raw = tc.NetConn()
+	}
+	if tc, ok := raw.(*net.TCPConn); ok {
+		tc.SetLinger(0)
+	}
+	c.shut(WasReset)
+}
+
+func (c *Conn) shut(how Kind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
+	c.t.record(c.ID, how, nil, "")
+	if how == WasReset {
+		if tc, ok := c.nc.(*tls.Conn); ok {
+			tc.NetConn().Close() // no close_notify before the reset
+		}
+	}
+	c.nc.Close()
+	if c.cleanup != nil {
+		c.cleanup()
+	}
+	c.wake()
+}
+
+// Gone says whether we have closed the connection or the peer has ended it.
+func (c *Conn) Gone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed || c.end != ""
+}

@@ -1,0 +1,62 @@
+// Package zen is the standard of the zen protocol (tutorial 000) in executable
+// form: a client asks questions that end in "?", and the server answers each
+// with one sentence, without a greeting and without a line end.
+//
+// A message ends where a read ends with "?": all of the tutorial's servers
+// frame by the read, so that only a client that waits for each answer knows
+// how many it gets. The requirements hold on to that.
+package zen
+
+import (
+	"conform/specs"
+	"conform/specs/concurrency"
+)
+
+const unknown = "Error: unknown aphorism."
+
+// Protocol returns the standard, in the order in which it is best read.
+func Protocol() specs.Protocol {
+	p := specs.Protocol{
+		Name:     "zen",
+		Title:    "answers questions that end in ?",
+		Source:   "tutorial 000",
+		Question: "?",
+		Hello: func(cl *specs.Client) {
+			cl.Send("Beautiful is better than?")
+			cl.Expect("Ugly.")
+		},
+		// The protocol has no word for leaving: the client ends its side,
+		// and most servers then end theirs.
+		Leave: func(cl *specs.Client) {
+			cl.HalfClose()
+			cl.AwaitEnd(cl.Timing().Quiet)
+		},
+	}
+	p.Sections = []specs.Section{answers(), framing(), messages(), endOfInput(), robustness(),
+		concurrency.Section(p.Name, conversation())}
+	return p
+}
+
+// conversation tells the concurrency scenarios how clients talk.
+func conversation() concurrency.Conversation {
+	known := [][2]string{
+		{"Beautiful is better than?", "Ugly."},
+		{"Explicit is better than?", "Implicit."},
+		{"Simple is better than?", "Complex."},
+	}
+	return concurrency.Conversation{
+		Clause: "tutorial 000 §3–5",
+		Open:   func(*specs.Client) {},
+		Ask: func(c *specs.Case, client, turn int) (string, string) {
+			// Neighbours ask different things, so that a swapped answer shows.
+			qa := known[(client+turn)%len(known)]
+			return qa[0], qa[1]
+		},
+		PartialLevel: specs.Must,
+		Partial: func(c *specs.Case, client int) (string, string, string) {
+			qa := known[client%len(known)]
+			cut := 1 + c.IntN(len(qa[0])-1)
+			return qa[0][:cut], qa[0][cut:], qa[1]
+		},
+	}
+}

@@ -1,0 +1,148 @@
+// Package report turns the result of a run into what people and programs read.
+//
+// There is one model, Report, and one file per format, each a function of the
+// model and a writer. The model is also the JSON report, so that every format
+// can be made from a stored one. Nothing here judges: verdicts come in, and the
+// summary is counted from them. Whatever a target sent reaches an output only
+// in quoted form.
+package report
+
+import (
+	"time"
+
+	"conform/specs"
+)
+
+// Schema names the version of the JSON report.
+const Schema = "conform.report/v1"
+
+// Report is the result of one run.
+type Report struct {
+	Schema  string   `json:"schema"`
+	Tool    Tool     `json:"tool"`
+	Target  Target   `json:"target"`
+	Run     Run      `json:"run"`
+	Summary Summary  `json:"summary"`
+	Results []Result `json:"results"` // in the order of the standard
+}
+
+// Tool says which conform made the report.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+}
+
+// Target says what was tested.
+type Target struct {
+	Address     string            `json:"address"`            // as in the header; "bundled" for the reference implementation
+	Transport   string            `json:"transport"`          // tcp, tls, udp, unix or unixgram
+	Protocol    []string          `json:"protocol"`           //
+	Detected    string            `json:"detected,omitempty"` // what the protocol was recognised by; empty when it was named
+	Dialect     map[string]string `json:"dialect"`            // declared and seen; "protocol/key" when there are several protocols
+	StartedBy   string            `json:"started_by"`         // "user", "conform" (the bundled one) or the command
+	PaceMS      float64           `json:"pace_ms"`            // how long it took to connect and to get an answer
+	Concurrency Concurrency       `json:"concurrency"`
+	Exits       []Exit            `json:"exits,omitempty"` // of a command started by conform, before it was stopped
+}
+
+// Concurrency says how the target serves several clients.
+type Concurrency struct {
+	Class    string `json:"class"` // serial, bounded, concurrent; unknown when no client was served
+	Bound    int    `json:"bound"` // clients served at once; for concurrent, at least
+	Evidence string `json:"evidence,omitempty"`
+}
+
+// Exit is one end of the started command that conform did not bring about.
+type Exit struct {
+	Status string   `json:"status"`           // "exited with code 1", "killed by signal 11 (segmentation fault)"
+	During string   `json:"during,omitempty"` // the requirement that was being tested
+	Output []string `json:"output,omitempty"` // the last lines that it wrote, escaped
+}
+
+// Run says how the run was made.
+type Run struct {
+	Seed       int64     `json:"seed"`
+	Started    time.Time `json:"started"`
+	DurationMS float64   `json:"duration_ms"`
+	Jobs       int       `json:"jobs"`
+	Strict     bool      `json:"strict"`
+	Pace       float64   `json:"pace"`     // the factor given with --pace
+	Complete   bool      `json:"complete"` // every requirement of the protocol was judged
+}
+
+// Summary is what the results amount to.
+type Summary struct {
+	Headline string                `json:"headline"` // conformant, nonconformant, incomplete or error
+	ExitCode int                   `json:"exit_code"`
+	Cause    string                `json:"cause,omitempty"` // what ended or spoiled the run, if one thing did
+	Counts   map[specs.Verdict]int `json:"counts"`          // every verdict, zeros too
+}
+
+// Result is what is said of one requirement.
+type Result struct {
+	ID         string        `json:"id"`
+	Protocol   string        `json:"protocol"`
+	Section    string        `json:"section"`
+	Level      specs.Level   `json:"level"`
+	Clause     string        `json:"clause"`
+	Covers     []string      `json:"covers"`
+	Title      string        `json:"title"`
+	Verdict    specs.Verdict `json:"verdict"`
+	StartedMS  float64       `json:"started_ms"` // since the run began
+	DurationMS float64       `json:"duration_ms"`
+	Attempts   int           `json:"attempts"`
+	Reason     *Reason       `json:"reason,omitempty"` // absent when there is nothing to say
+	Notes      []string      `json:"notes,omitempty"`
+	Transcript []Event       `json:"transcript"`
+	Replay     string        `json:"replay"` // the command line that runs it again
+}
+
+// Reason is the evidence behind a verdict.
+type Reason struct {
+	Code            specs.Code  `json:"code"`
+	Message         string      `json:"message"`
+	Sent            string      `json:"sent,omitempty"`     // quoted, with the pauses between segments
+	Expected        []string    `json:"expected,omitempty"` // every outcome that was allowed
+	Received        string      `json:"received,omitempty"` // quoted
+	FirstDifference *Difference `json:"first_difference,omitempty"`
+	Hint            string      `json:"hint,omitempty"` // the likely cause
+}
+
+// Difference is the first byte that is not what was expected.
+type Difference struct {
+	Offset   int    `json:"offset"`
+	Expected string `json:"expected"` // from that byte on, quoted; "" is the end
+	Received string `json:"received"`
+}
+
+// Event is one thing that happened on the wire.
+type Event struct {
+	AtMS  float64 `json:"at_ms"` // since the case began
+	Conn  int     `json:"conn"`  // from 1; 0 for none
+	Event string  `json:"event"` // wire.Kind
+	Size  int64   `json:"size,omitempty"`
+	Text  string  `json:"text,omitempty"` // the bytes quoted, or what the event says
+	Head  []byte  `json:"head,omitempty"` // base64: the first bytes
+	Tail  []byte  `json:"tail,omitempty"` // base64: the last bytes, where some between are left out
+}
+
+// Passed says whether a verdict leaves a run conformant.
+func Passed(v specs.Verdict, strict bool) bool {
+	switch v {
+	case specs.Fail, specs.Error, specs.Blocked:
+		return false
+	case specs.NonStrict:
+		return !strict
+	}
+	return true
+}
+
+// Judged says whether a verdict says something about the target.
+func Judged(v specs.Verdict) bool {
+	switch v {
+	case specs.Pass, specs.NonStrict, specs.Fail, specs.Info, specs.SlowPass:
+		return true
+	}
+	return false
+}
