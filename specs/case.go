@@ -204,6 +204,15 @@ func (c *Case) stop() {
 	panic(stop{})
 }
 
+// took notes how long an expectation took to be met.
+func (c *Case) took(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.outcome.Longest = max(c.outcome.Longest, d)
+	}
+}
+
 func (c *Case) declared(key, value string) bool {
 	s, ok := c.env.Dialects[key]
 	return key != "" && ok && s.Declared && s.Value == value

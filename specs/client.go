@@ -174,10 +174,14 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 		}
 		return best, !open || s.TimedOut || s.End != ""
 	}
+	began := time.Now()
 	s := cl.conn.Await(cl.c.ctx, cl.wait(longest), func(unread []byte) bool {
 		_, done := decided(wire.State{Unread: unread})
 		return done
 	})
+	if !s.TimedOut {
+		cl.c.took(time.Since(began))
+	}
 	index, _ := decided(s)
 	if index < 0 {
 		code, message := diagnose(s, longest, cl.wait(longest))

@@ -80,6 +80,8 @@ type Result struct {
 	// Waited says that the verdict rests on a wait that ran out: a slower
 	// server could have passed.
 	Waited bool
+	// Longest is the longest that an expectation took to be met.
+	Longest time.Duration
 }
 
 func (r Reason) String() string { return fmt.Sprintf("%s: %s", r.Code, r.Message) }

@@ -1,0 +1,223 @@
+package suites
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/onsi/ginkgo/v2/types"
+
+	"conform/specs"
+	"conform/suites/report"
+	"conform/suites/target"
+)
+
+// Plan is what a run is to do. The zero value tests every protocol of the
+// bundled reference implementation.
+type Plan struct {
+	Target   *target.Address // a running server; nil for none
+	Exec     string          // or a command that starts one
+	Protocol string          // empty: detected, or all of the bundled ones
+	Dialects []string        // KEY=VALUE
+
+	Filter     string   // an expression of Ginkgo's label language
+	Only, Skip []string // globs over IDs; one that names a section takes all of it
+
+	Strict  bool
+	Jobs    int           // cases at a time, if the target bears it; 0 is DefaultJobs
+	Timeout time.Duration // budget of the whole run; 0 is DefaultTimeout
+	Pace    float64       // factor on every wait; 0 is 1
+	Seed    int64         // 0 draws one
+
+	Tool report.Tool
+}
+
+const (
+	DefaultJobs    = 16
+	DefaultTimeout = 5 * time.Minute
+)
+
+// UsageError says that the plan itself is wrong: exit code 2, nothing started.
+type UsageError struct{ text string }
+
+func (e *UsageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error {
+	return &UsageError{fmt.Sprintf(format, args...)}
+}
+
+// Check finds what is wrong with a plan before anything is started or reached.
+func (p Plan) Check() error {
+	protocols := Protocols()
+	if p.Protocol != "" {
+		found, err := Find(p.Protocol)
+		if err != nil {
+			return err
+		}
+		protocols = []specs.Protocol{found}
+	}
+	if p.Target != nil && p.Exec != "" {
+		return usagef("--target and --exec exclude each other: one names a running server, the other starts one")
+	}
+	if p.Jobs < 0 {
+		return usagef("--jobs %d: write a number from 1 on", p.Jobs)
+	}
+	if p.Timeout < 0 {
+		return usagef("--timeout %s: write a positive duration, as in 90s", p.Timeout)
+	}
+	if p.Pace < 0 || p.Pace > 1000 {
+		return usagef("--pace %v: write a factor above 0, as in 2 for twice as patient", p.Pace)
+	}
+	if p.Seed < 0 {
+		return usagef("--seed %d: write a number from 1 on", p.Seed)
+	}
+	if p.Filter != "" {
+		if _, err := types.ParseLabelFilter(p.Filter); err != nil {
+			return usagef("--filter %q: %s; write labels with && || ! ( ), as in 'framing && !slow'", p.Filter, oneLine(err))
+		}
+	}
+	if _, err := p.dialects(protocols); err != nil {
+		return err
+	}
+	_, err := p.selection(protocols)
+	return err
+}
+
+func oneLine(err error) string {
+	for _, line := range strings.Split(err.Error(), "\n") {
+		// Ginkgo's error begins with a title and points at the place below.
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "^") && !strings.Contains(line, "Syntax Error Parsing") {
+			return strings.TrimPrefix(line, "[1] ")
+		}
+	}
+	return err.Error()
+}
+
+// dialects reads the declared dialects. A key that several protocols have
+// applies to each of them.
+func (p Plan) dialects(protocols []specs.Protocol) (map[string]string, error) {
+	declared := map[string]string{}
+	for _, d := range p.Dialects {
+		key, value, ok := strings.Cut(d, "=")
+		if !ok || key == "" || value == "" {
+			return nil, usagef("--dialect %q: write KEY=VALUE, as in class=serial", d)
+		}
+		if old, twice := declared[key]; twice && old != value {
+			return nil, usagef("--dialect %s is given as %s and as %s: give it once", key, old, value)
+		}
+		declared[key] = value
+		if key == "class" {
+			if _, err := declaredBound(value); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		var problems []error
+		known := false
+		for _, protocol := range protocols {
+			dialect, err := protocol.Dialect(key)
+			if err == nil {
+				err = dialect.Check(value)
+				known = known || err == nil
+			}
+			problems = append(problems, err)
+		}
+		if !known {
+			if len(protocols) == 1 {
+				return nil, usagef("--dialect %s: %s", d, problems[0])
+			}
+			return nil, usagef("--dialect %s: no protocol has it: they have %s", d, allDialects(protocols))
+		}
+	}
+	return declared, nil
+}
+
+func allDialects(protocols []specs.Protocol) string {
+	all := []string{"class=serial|pool:N|concurrent"}
+	for _, p := range protocols {
+		for _, d := range p.Dialects {
+			if text := d.Key + "=" + strings.Join(d.Values, "|"); !slices.Contains(all, text) {
+				all = append(all, text)
+			}
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+const unbounded = 1 << 30
+
+// declaredBound reads the class dialect: how many clients the target says that
+// it serves at once.
+func declaredBound(class string) (int, error) {
+	switch {
+	case class == "serial":
+		return 1, nil
+	case class == "concurrent":
+		return unbounded, nil
+	case strings.HasPrefix(class, "pool:"):
+		if n, err := strconv.Atoi(class[len("pool:"):]); err == nil && n > 0 {
+			return n, nil
+		}
+	}
+	return 0, usagef("--dialect class=%s: write class=serial, class=pool:N or class=concurrent", class)
+}
+
+// selection applies --only and --skip. Every pattern must match something.
+func (p Plan) selection(protocols []specs.Protocol) (map[string]bool, error) {
+	selected := map[string]bool{}
+	var ids []string
+	for _, protocol := range protocols {
+		for _, s := range protocol.Specs() {
+			ids = append(ids, s.ID)
+			selected[s.ID] = len(p.Only) == 0
+		}
+	}
+	apply := func(flag string, patterns []string, to bool) error {
+		for _, pattern := range patterns {
+			matched, err := Match(pattern, ids)
+			if err != nil {
+				return usagef("%s %q is not a glob: %s; write as in 'zen/framing/*'", flag, pattern, err)
+			}
+			if len(matched) == 0 {
+				return usagef("%s %q matches no requirement%s: `conform list` shows them", flag, pattern, of(protocols))
+			}
+			for _, id := range matched {
+				selected[id] = to
+			}
+		}
+		return nil
+	}
+	if err := apply("--only", p.Only, true); err != nil {
+		return nil, err
+	}
+	if err := apply("--skip", p.Skip, false); err != nil {
+		return nil, err
+	}
+	return selected, nil
+}
+
+func of(protocols []specs.Protocol) string {
+	if len(protocols) == 1 {
+		return " of " + protocols[0].Name
+	}
+	return ""
+}
+
+// Match returns the IDs that a glob matches. A pattern that names a protocol or
+// a section takes all of it; * stays within one part of an ID, ** does not.
+func Match(pattern string, ids []string) ([]string, error) {
+	if !doublestar.ValidatePattern(pattern) {
+		return nil, errors.New("syntax error in pattern")
+	}
+	var matched []string
+	for _, id := range ids {
+		if doublestar.MatchUnvalidated(pattern, id) || doublestar.MatchUnvalidated(strings.TrimSuffix(pattern, "/")+"/**", id) {
+			matched = append(matched, id)
+		}
+	}
+	return matched, nil
+}

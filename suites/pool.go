@@ -1,0 +1,319 @@
+package suites
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"conform/specs"
+)
+
+// job is one requirement on its way to a verdict.
+type job struct {
+	spec    specs.Spec
+	session *session
+
+	done     chan struct{} // closed when result is final
+	result   specs.Result
+	attempts int
+	first    time.Time // when the first attempt began
+}
+
+// pool executes jobs: first those that harm nobody, as many at a time as the
+// target bears; then the failures among them once more, alone; then those that
+// may kill or hang a weak server, alone.
+type pool struct {
+	jobs    []*job
+	width   *semaphore.Weighted
+	changed func(done, failed int, running []string)
+
+	mu      sync.Mutex
+	running []string
+	ended   int
+	failed  int
+
+	longRetries int // in a row that only confirmed the silence
+}
+
+// maxLongRetries is how many times in a row a wait that ran out is repeated
+// with a longer one to no effect, before the target is known not to be slow.
+const maxLongRetries = 3
+
+// retryFactor is how much longer the retry of a wait that ran out waits.
+const retryFactor = 4
+
+func newPool(jobs []*job, width int, changed func(done, failed int, running []string)) *pool {
+	return &pool{jobs: jobs, width: semaphore.NewWeighted(int64(width)), changed: changed}
+}
+
+// run executes every job. It returns when all are final, which is soon after
+// ctx has ended.
+func (p *pool) run(ctx context.Context) {
+	var confirm []*job
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, j := range p.jobs {
+		if j.spec.Perilous {
+			continue
+		}
+		if p.settle(ctx, j) {
+			continue
+		}
+		weight := min(int64(j.spec.Clients), j.session.width)
+		if p.width.Acquire(ctx, 1) != nil || j.session.room.Acquire(ctx, weight) != nil {
+			p.settle(ctx, j) // ctx has ended
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			final := p.together(ctx, j)
+			j.session.room.Release(weight)
+			p.width.Release(1)
+			if !final {
+				mu.Lock()
+				confirm = append(confirm, j)
+				mu.Unlock()
+			}
+		}()
+	}
+	wg.Wait()
+	slices.SortFunc(confirm, func(a, b *job) int { return slices.Index(p.jobs, a) - slices.Index(p.jobs, b) })
+	p.suspects(confirm)
+	for _, j := range confirm {
+		p.confirm(ctx, j)
+	}
+	for _, j := range p.jobs {
+		if j.spec.Perilous && !p.settle(ctx, j) {
+			p.alone(ctx, j)
+		}
+	}
+}
+
+// settle gives a verdict to a job that need not, or cannot, be executed.
+func (p *pool) settle(ctx context.Context, j *job) bool {
+	s := j.session
+	verdict, reason := specs.Verdict(""), specs.Reason{}
+	switch {
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), specs.ErrInterrupted):
+		verdict, reason = specs.Skipped, specs.Reason{Code: specs.Interrupted, Message: "the run was interrupted"}
+	case ctx.Err() != nil:
+		verdict, reason = specs.Blocked, specs.Reason{Code: specs.OutOfTime, Message: context.Cause(ctx).Error()}
+	case s.dead() != "":
+		verdict, reason = specs.Blocked, specs.Reason{Code: specs.TargetDied, Message: s.dead()}
+	case j.spec.Queues:
+	case s.declared > 0 && j.spec.Clients > s.declared:
+		verdict, reason = specs.Unsupported, specs.Reason{Code: specs.Declared,
+			Message: fmt.Sprintf("needs %d clients at once; the declared class serves %d", j.spec.Clients, s.declared)}
+	case j.spec.Clients > s.serves.Bound && (s.serves.Class == specs.Serial || s.serves.Class == specs.Bounded):
+		// The sources disagree on this, so it is no plain failure unless
+		// the target is declared to do better.
+		verdict = specs.NonStrict
+		if s.declared > 0 {
+			verdict = specs.Fail
+		}
+		reason = specs.Reason{Code: specs.NoAnswer, Hint: j.spec.Cause,
+			Message:  fmt.Sprintf("needs %d clients at once; the target serves %s", j.spec.Clients, count(s.serves.Bound)),
+			Expected: []string{fmt.Sprintf("%d clients served at once", j.spec.Clients)}, Received: s.serves.Evidence}
+	}
+	if verdict == "" {
+		return false
+	}
+	if j.result.Verdict == "" {
+		j.first = time.Now()
+		j.result = specs.Result{Started: j.first}
+	}
+	j.result.Verdict, j.result.Reason = verdict, reason
+	p.finish(j)
+	return true
+}
+
+func count(n int) string {
+	if n == 1 {
+		return "one at a time"
+	}
+	return fmt.Sprintf("%d", n)
+}
+
+// together executes a job beside others and says whether the result is final.
+func (p *pool) together(ctx context.Context, j *job) (final bool) {
+	s := j.session
+	s.alone.RLock()
+	if p.settle(ctx, j) {
+		s.alone.RUnlock()
+		return true
+	}
+	p.execute(ctx, j, 1)
+	s.alone.RUnlock()
+	if !failed(j.result.Verdict) {
+		p.finish(j)
+		return true
+	}
+	if suspicious(j.result.Reason.Code) {
+		// One look at the server serves all that failed before it.
+		s.alone.Lock()
+		s.mu.Lock()
+		stale := s.healthy.Before(j.result.Started.Add(j.result.Duration))
+		s.mu.Unlock()
+		if stale {
+			s.alive(ctx, "the concurrent part of the run")
+		}
+		s.alone.Unlock()
+	}
+	return false
+}
+
+// suspects handles what failed on a server that has died under several cases at
+// once: who did it cannot be told any more.
+func (p *pool) suspects(unconfirmed []*job) {
+	dying := map[*session][]*job{}
+	for _, j := range unconfirmed {
+		s := j.session
+		s.mu.Lock()
+		if s.cause != "" && suspicious(j.result.Reason.Code) && j.result.Started.Add(j.result.Duration).After(s.healthy) {
+			dying[s] = append(dying[s], j)
+		}
+		s.mu.Unlock()
+	}
+	for s, jobs := range dying {
+		var ids []string
+		for _, j := range jobs {
+			ids = append(ids, j.spec.ID)
+		}
+		s.kill(s.dead() + "; running then: " + shorten(ids, 4))
+		if len(jobs) == 1 {
+			continue // it was alone: it is charged in confirm
+		}
+		for _, j := range jobs {
+			j.result.Verdict = specs.Blocked
+			j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: s.dead()}
+			p.finish(j)
+		}
+	}
+}
+
+func shorten(ids []string, n int) string {
+	if len(ids) > n {
+		return fmt.Sprintf("%s and %d more", strings.Join(ids[:n], ", "), len(ids)-n)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// confirm executes a failed job once more, alone, and takes the outcome.
+func (p *pool) confirm(ctx context.Context, j *job) {
+	s := j.session
+	select {
+	case <-j.done:
+		return
+	default:
+	}
+	if ctx.Err() != nil || s.dead() != "" {
+		p.finish(j) // the first failure has to do
+		return
+	}
+	factor := 1.0
+	if j.result.Waited && p.longRetries < maxLongRetries {
+		factor = retryFactor
+	}
+	first := j.result
+	p.execute(ctx, j, factor)
+	again := &j.result
+	switch {
+	case ctx.Err() != nil:
+		*again = first
+	case failed(again.Verdict):
+		if first.Waited && again.Waited {
+			p.longRetries++
+		}
+		if suspicious(again.Reason.Code) {
+			s.alone.Lock()
+			s.alive(ctx, j.spec.ID)
+			s.alone.Unlock()
+		}
+	default:
+		p.longRetries = 0
+		if first.Waited && again.Longest > s.timing.Answer {
+			again.Verdict = specs.SlowPass
+			again.Reason = first.Reason
+			again.Reason.Message = fmt.Sprintf("right, but only after %s", again.Longest.Round(10*time.Millisecond))
+		}
+	}
+	p.finish(j)
+}
+
+// alone executes a job that may kill or hang the server, and looks at the
+// server afterwards.
+func (p *pool) alone(ctx context.Context, j *job) {
+	s := j.session
+	s.alone.Lock()
+	p.execute(ctx, j, 1)
+	alive, restarted := s.alive(ctx, j.spec.ID)
+	s.alone.Unlock()
+	if ctx.Err() != nil {
+		if failed(j.result.Verdict) {
+			p.settle(ctx, j)
+			return
+		}
+		p.finish(j)
+		return
+	}
+	switch {
+	case !failed(j.result.Verdict) && (!alive || restarted):
+		// Its own requirement was met, but nobody is served any more.
+		message := s.dead()
+		if restarted {
+			message = "the server had to be started again after this: " + s.exits[len(s.exits)-1].Status
+		}
+		j.result.Verdict = specs.Fail
+		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}
+		p.finish(j)
+	case failed(j.result.Verdict):
+		p.confirm(ctx, j)
+	default:
+		p.finish(j)
+	}
+}
+
+// execute runs the case of a job once.
+func (p *pool) execute(ctx context.Context, j *job, factor float64) {
+	p.mu.Lock()
+	p.running = append(p.running, j.spec.ID)
+	p.report()
+	p.mu.Unlock()
+	env := j.session.env()
+	env.Timing = env.Timing.Scale(factor)
+	j.result = specs.Run(ctx, j.spec, env)
+	if j.attempts++; j.attempts == 1 {
+		j.first = j.result.Started
+	}
+	p.mu.Lock()
+	p.running = slices.DeleteFunc(p.running, func(id string) bool { return id == j.spec.ID })
+	p.report()
+	p.mu.Unlock()
+}
+
+func (p *pool) finish(j *job) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended++
+	if j.result.Verdict == specs.Fail || j.result.Verdict == specs.Error {
+		p.failed++
+	}
+	p.report()
+	close(j.done)
+}
+
+// report tells how far the run is. p.mu is held.
+func (p *pool) report() {
+	if p.changed != nil {
+		p.changed(p.ended, p.failed, slices.Clone(p.running))
+	}
+}
+
+func failed(v specs.Verdict) bool { return v == specs.Fail || v == specs.NonStrict }

@@ -1,0 +1,444 @@
+package suites
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"conform/specs"
+	"conform/specs/wire"
+	"conform/suites/report"
+	"conform/suites/target"
+)
+
+// Observer hears of a run while it goes on. Nil functions are not called.
+type Observer struct {
+	// Ready is called once, when the target has been looked over and before
+	// the first case, with the report so far and the number of requirements.
+	Ready func(r *report.Report, requirements int)
+	// Progress is called whenever a case begins or ends.
+	Progress func(done, failed int, running []string)
+}
+
+// Run carries out a plan. It returns an error only for a plan that is wrong, a
+// *UsageError, before any case was executed; whatever happens later, an
+// unreachable target and the end of ctx included, is in the report. Cancel ctx
+// with specs.ErrInterrupted as its cause when the user ends the run.
+func Run(ctx context.Context, plan Plan, o Observer) (*report.Report, error) {
+	if err := plan.Check(); err != nil {
+		return nil, err
+	}
+	if plan.Jobs == 0 {
+		plan.Jobs = DefaultJobs
+	}
+	if plan.Timeout == 0 {
+		plan.Timeout = DefaultTimeout
+	}
+	if plan.Pace == 0 {
+		plan.Pace = 1
+	}
+	if plan.Seed == 0 {
+		plan.Seed = 1 + rand.Int64N(1_000_000)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, plan.Timeout,
+		fmt.Errorf("%w: the run had %s (--timeout)", specs.ErrOutOfTime, plan.Timeout))
+	defer cancel()
+
+	r := &run{plan: plan, report: &report.Report{
+		Schema: report.Schema, Tool: plan.Tool,
+		Run: report.Run{Seed: plan.Seed, Started: time.Now(), Jobs: plan.Jobs, Strict: plan.Strict, Pace: plan.Pace},
+	}}
+	defer r.stop()
+	err := r.prepare(ctx)
+	if err == nil {
+		err = r.execute(ctx, o)
+	}
+	var usage *UsageError
+	var command *target.CommandError
+	switch {
+	case err == nil:
+	case errors.As(err, &usage):
+		return nil, err
+	case errors.As(err, &command):
+		return nil, usagef("--exec: %s", err)
+	default:
+		r.report.Summary.Cause = err.Error()
+		r.unreachable = ctx.Err() == nil
+	}
+	r.conclude(ctx)
+	return r.report, nil
+}
+
+type run struct {
+	plan        Plan
+	report      *report.Report
+	sessions    []*session
+	jobs        []*job
+	closers     []func()
+	unreachable bool
+	partial     bool // a selection left requirements out
+}
+
+func (r *run) stop() {
+	for _, c := range r.closers {
+		c()
+	}
+}
+
+// prepare reaches or starts the target and looks it over.
+func (r *run) prepare(ctx context.Context) error {
+	plan := r.plan
+	var err error
+	switch {
+	case plan.Target != nil:
+		err = r.prepareTarget(ctx, *plan.Target)
+	case plan.Exec != "":
+		err = r.prepareExec(ctx)
+	default:
+		err = r.prepareBundled()
+	}
+	if err != nil {
+		return err
+	}
+	var protocols []specs.Protocol
+	for _, s := range r.sessions {
+		protocols = append(protocols, s.protocol)
+	}
+	// The plan was checked against every protocol; now it is known which.
+	declared, err := plan.dialects(protocols)
+	if err != nil {
+		return err
+	}
+	if _, err := plan.selection(protocols); err != nil {
+		return err
+	}
+	for _, s := range r.sessions {
+		s.preflight(ctx, plan.Pace, declared)
+	}
+	return nil
+}
+
+func (r *run) prepareTarget(ctx context.Context, a target.Address) error {
+	r.report.Target = report.Target{Address: a.String(), Transport: a.Scheme, StartedBy: "user"}
+	s, err := r.meet(ctx, a)
+	if err != nil {
+		return err
+	}
+	r.sessions = []*session{s}
+	return nil
+}
+
+func (r *run) prepareExec(ctx context.Context) error {
+	r.report.Target = report.Target{Address: r.plan.Exec, Transport: "tcp", StartedBy: r.plan.Exec}
+	process, err := target.Start(ctx, target.StartOptions{Command: r.plan.Exec})
+	if err != nil {
+		return err
+	}
+	r.closers = append(r.closers, func() { _ = process.Stop() })
+	r.report.Target.Address = process.Address()
+	s, err := r.meet(ctx, target.Address{Scheme: "tcp", Network: "tcp", Address: process.Address()})
+	if err != nil {
+		return err
+	}
+	s.process = process
+	r.sessions = []*session{s}
+	return nil
+}
+
+func (r *run) prepareBundled() error {
+	r.report.Target = report.Target{Address: "bundled", Transport: "tcp", StartedBy: "conform"}
+	protocols := Protocols()
+	if r.plan.Protocol != "" {
+		p, err := Find(r.plan.Protocol)
+		if err != nil {
+			return err
+		}
+		protocols = []specs.Protocol{p}
+	}
+	for _, p := range protocols {
+		server, err := startReference(p.Name)
+		if err != nil {
+			return err
+		}
+		r.closers = append(r.closers, func() { server.Close() })
+		r.sessions = append(r.sessions, &session{protocol: p, seed: r.plan.Seed,
+			address: target.Address{Scheme: "tcp", Network: "tcp", Address: server.Addr().String()}})
+	}
+	return nil
+}
+
+// reachTimeout is how long a target may take to accept the first connection.
+const reachTimeout = 2 * time.Second
+
+// meet reaches a server and finds out what it speaks.
+func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
+	s := &session{address: a, seed: r.plan.Seed}
+	d := dialer(a)
+	d.Timeout = reachTimeout
+	if r.plan.Protocol != "" {
+		p, err := Find(r.plan.Protocol)
+		if err != nil {
+			return nil, err
+		}
+		s.protocol = p
+		// The look whether anybody is there leaves by the protocol's door.
+		reached := specs.Result{}
+		s.dialects = map[string]specs.Setting{}
+		env := s.env()
+		env.Dialer, env.Timing = d, timingFor(0, r.plan.Pace)
+		reached = specs.Run(ctx, specs.Requirement(p.Name+"/reach", specs.Must, "", "", func(c *specs.Case) {
+			client := c.Dial()
+			if p.Greets {
+				client.Answered(env.Timing.Quiet)
+			}
+		}), env)
+		if reached.Verdict != specs.Pass {
+			return nil, fmt.Errorf("cannot reach %s: %s", a, reason(reached.Reason.Received))
+		}
+		return s, nil
+	}
+	var names []string
+	for _, p := range Protocols() {
+		names = append(names, p.Name)
+	}
+	if a.Network == "udp" || a.Network == "unixgram" {
+		return nil, usagef("--target %s: the protocol of a datagram server cannot be told: name it with --protocol", a)
+	}
+	detection, err := target.Detect(ctx, d, max(reachTimeout, time.Duration(float64(reachTimeout)*r.plan.Pace)))
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach %s: %s", a, reason(err.Error()))
+	}
+	s.protocol, err = Find(detection.Protocol)
+	if err != nil {
+		return nil, usagef("%s: %s", a, detection.Unrecognised(names))
+	}
+	s.detected = detection.Evidence
+	return s, nil
+}
+
+// reason takes the system's part of a network error, which repeats the address.
+func reason(text string) string {
+	switch {
+	case strings.Contains(text, "connection refused"):
+		return "connection refused: nothing listens there"
+	case strings.Contains(text, "i/o timeout"), strings.Contains(text, "deadline exceeded"):
+		return fmt.Sprintf("no answer within %s", reachTimeout)
+	}
+	return text[strings.LastIndex(text, ": ")+1:]
+}
+
+// execute plants the tree and runs the selected cases under it.
+func (r *run) execute(ctx context.Context, o Observer) error {
+	var protocols []specs.Protocol
+	for _, s := range r.sessions {
+		protocols = append(protocols, s.protocol)
+	}
+	selected, err := r.plan.selection(protocols)
+	if err != nil {
+		return err
+	}
+	finished := make(chan struct{})
+	failures, err := walk(protocols, selected, r.plan.Filter, func(chosen map[string]bool) (func(string) specs.Result, error) {
+		byID := map[string]*job{}
+		var queue []*job
+		for _, s := range r.sessions {
+			for _, spec := range s.protocol.Specs() {
+				j := &job{spec: spec, session: s, done: make(chan struct{})}
+				r.jobs = append(r.jobs, j)
+				byID[spec.ID] = j
+				if !chosen[spec.ID] {
+					r.partial = true
+					j.result = specs.Result{Verdict: specs.Skipped, Reason: specs.Reason{Code: specs.Deselected, Message: "left out by the selection"}}
+					close(j.done)
+					continue
+				}
+				queue = append(queue, j)
+			}
+		}
+		if len(queue) == 0 {
+			return nil, usagef("the selection matches no requirement: `conform list` shows them with their labels")
+		}
+		r.describe()
+		if o.Ready != nil {
+			o.Ready(r.report, len(queue))
+		}
+		p := newPool(queue, r.plan.Jobs, o.Progress)
+		go func() {
+			defer close(finished)
+			p.run(ctx)
+		}()
+		return func(id string) specs.Result {
+			j := byID[id]
+			<-j.done
+			return j.result
+		}, nil
+	})
+	if err != nil {
+		return err
+	}
+	<-finished
+	own := 0
+	for _, j := range r.jobs {
+		if j.result.Verdict == specs.Fail || j.result.Verdict == specs.Error {
+			own++
+		}
+	}
+	if own != failures && ctx.Err() == nil {
+		return fmt.Errorf("conform and Ginkgo disagree: %d and %d failures; this is a defect of conform", own, failures)
+	}
+	return nil
+}
+
+// describe fills in what was found out about the target.
+func (r *run) describe() {
+	t := &r.report.Target
+	t.Protocol, t.Dialect = nil, map[string]string{}
+	for i, s := range r.sessions {
+		t.Protocol = append(t.Protocol, s.protocol.Name)
+		t.Detected = s.detected
+		for key, setting := range s.dialects {
+			if len(r.sessions) > 1 {
+				key = s.protocol.Name + "/" + key
+			}
+			t.Dialect[key] = setting.Value
+		}
+		t.PaceMS = max(t.PaceMS, ms(s.pace))
+		if c := s.serves; i == 0 || c.Bound < t.Concurrency.Bound {
+			t.Concurrency = report.Concurrency{Class: string(c.Class), Bound: c.Bound, Evidence: c.Evidence}
+		}
+	}
+}
+
+func ms(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
+}
+
+// conclude counts the verdicts and says what they amount to.
+func (r *run) conclude(ctx context.Context) {
+	rep := r.report
+	rep.Run.DurationMS = ms(time.Since(rep.Run.Started))
+	rep.Summary.Counts = map[specs.Verdict]int{}
+	for _, v := range specs.Verdicts {
+		rep.Summary.Counts[v] = 0
+	}
+	rep.Results = []report.Result{}
+	judged, notPassed := 0, 0
+	for _, j := range r.jobs {
+		rep.Results = append(rep.Results, r.result(j))
+		v := j.result.Verdict
+		rep.Summary.Counts[v]++
+		if report.Judged(v) {
+			judged++
+		}
+		if v == specs.Fail || (v == specs.NonStrict && r.plan.Strict) {
+			notPassed++
+		}
+	}
+	died := r.unreachable
+	for _, s := range r.sessions {
+		if cause := s.dead(); cause != "" {
+			died = true
+			rep.Summary.Cause = cause
+		}
+		rep.Target.Exits = append(rep.Target.Exits, s.exits...)
+	}
+	counts := rep.Summary.Counts
+	interrupted := errors.Is(context.Cause(ctx), specs.ErrInterrupted)
+	outOfTime := ctx.Err() != nil && !interrupted && (counts[specs.Blocked] > 0 || len(r.jobs) == 0)
+	rep.Run.Complete = len(r.jobs) > 0 && !r.partial && counts[specs.Blocked] == 0 && counts[specs.Error] == 0 && !interrupted
+	switch {
+	case interrupted:
+		rep.Summary.Headline, rep.Summary.ExitCode, rep.Summary.Cause = "incomplete", 130, "interrupted"
+	case died:
+		rep.Summary.Headline, rep.Summary.ExitCode = "incomplete", 3
+		if notPassed > 0 {
+			rep.Summary.Headline = "nonconformant"
+		} else if judged == 0 {
+			rep.Summary.Headline = "error"
+		}
+	case counts[specs.Error] > 0 || (rep.Summary.Cause != "" && !outOfTime):
+		rep.Summary.Headline, rep.Summary.ExitCode = "error", 4
+	case notPassed > 0:
+		rep.Summary.Headline, rep.Summary.ExitCode = "nonconformant", 1
+	case outOfTime:
+		rep.Summary.Headline, rep.Summary.ExitCode = "incomplete", 3
+	case judged == 0:
+		rep.Summary.Headline, rep.Summary.ExitCode = "incomplete", 2
+		rep.Summary.Cause = "nothing that was selected can be judged on this target"
+	case !rep.Run.Complete:
+		rep.Summary.Headline = "incomplete"
+	default:
+		rep.Summary.Headline = "conformant"
+	}
+	if outOfTime && rep.Summary.Cause == "" {
+		rep.Summary.Cause = context.Cause(ctx).Error()
+	}
+}
+
+func (r *run) result(j *job) report.Result {
+	s, res := j.spec, j.result
+	out := report.Result{
+		ID: s.ID, Protocol: s.Protocol(), Section: s.Section(), Level: s.Level, Clause: s.Clause, Covers: s.Covers, Title: s.Title,
+		Verdict: res.Verdict, DurationMS: ms(res.Duration), Attempts: j.attempts, Notes: res.Notes,
+		Transcript: events(res.Transcript), Replay: r.replay(s.ID),
+	}
+	if out.Covers == nil {
+		out.Covers = []string{}
+	}
+	if !j.first.IsZero() {
+		out.StartedMS = ms(j.first.Sub(r.report.Run.Started))
+	}
+	if reason := res.Reason; reason.Code != "" {
+		out.Reason = &report.Reason{Code: reason.Code, Message: reason.Message, Sent: reason.Sent,
+			Expected: reason.Expected, Received: reason.Received, Hint: reason.Hint}
+		if d := reason.Diff; d != nil {
+			out.Reason.FirstDifference = &report.Difference{Offset: d.Offset, Expected: d.Expected, Received: d.Received}
+		}
+	}
+	return out
+}
+
+func events(transcript []wire.Event) []report.Event {
+	out := []report.Event{}
+	for _, e := range transcript {
+		event := report.Event{AtMS: ms(e.At), Conn: e.Conn, Event: string(e.Kind), Size: e.Data.Size, Text: e.Text}
+		if e.Data.Size > 0 {
+			event.Text, event.Head, event.Tail = e.Data.Quote(240), e.Data.Head, e.Data.Tail
+		}
+		out = append(out, event)
+	}
+	return out
+}
+
+// replay is the command line that runs one requirement again.
+func (r *run) replay(id string) string {
+	args := []string{"conform"}
+	switch {
+	case r.plan.Target != nil:
+		args = append(args, "--target", quoteArg(r.plan.Target.String()))
+	case r.plan.Exec != "":
+		args = append(args, "--exec", quoteArg(r.plan.Exec))
+	}
+	if r.plan.Protocol != "" {
+		args = append(args, "--protocol", r.plan.Protocol)
+	}
+	for _, d := range r.plan.Dialects {
+		args = append(args, "--dialect", quoteArg(d))
+	}
+	if r.plan.Pace != 1 {
+		args = append(args, "--pace", strconv.FormatFloat(r.plan.Pace, 'g', -1, 64))
+	}
+	return strings.Join(append(args, "--only", id, "--seed", strconv.FormatInt(r.plan.Seed, 10), "-v"), " ")
+}
+
+// quoteArg writes an argument so that a POSIX shell reads it back.
+func quoteArg(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:@%+,[]") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,277 @@
+package suites
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"conform/specs"
+	"conform/specs/wire"
+	"conform/suites/report"
+	"conform/suites/target"
+)
+
+// session is one protocol being tested on one server: what was found out
+// before the run, and whether the server is still alive.
+type session struct {
+	protocol specs.Protocol
+	address  target.Address
+	process  *target.Process // nil unless conform started it
+
+	timing   specs.Timing
+	pace     time.Duration
+	dialects map[string]specs.Setting
+	serves   specs.Concurrency
+	declared int // clients that the declared class serves at once; 0 when undeclared
+	detected string
+	seed     int64
+
+	// room is how many connections may be open at once. A case holds the lock
+	// for reading while it runs; whoever must be alone holds it for writing.
+	room  *semaphore.Weighted
+	width int64
+	alone sync.RWMutex
+
+	mu      sync.Mutex
+	healthy time.Time // when the server was last seen to serve
+	cause   string    // why it is dead; empty while it lives
+	exits   []report.Exit
+}
+
+const (
+	// The floors of the waits. An answer on the loopback takes well under a
+	// millisecond; a second without one is long even on a busy machine, and
+	// the retry waits four times as long.
+	answerFloor = time.Second
+	quietFloor  = 80 * time.Millisecond
+	gapFloor    = 4 * time.Millisecond
+
+	// maxClients is how many connections are held open at most. Some
+	// libraries stop at 40 by default, which is no fault of the server.
+	maxClients = 32
+	// dialTimeout lets a full backlog drain: the first two retries of a SYN
+	// come after one and three seconds.
+	dialTimeout = 4 * time.Second
+)
+
+// timingFor derives the waits from how long the target took to answer.
+func timingFor(pace time.Duration, factor float64) specs.Timing {
+	return specs.Timing{
+		Answer: max(answerFloor, 10*pace),
+		Quiet:  max(quietFloor, 2*pace),
+		Gap:    max(gapFloor, min(pace, 50*time.Millisecond)),
+	}.Scale(factor)
+}
+
+func dialer(a target.Address) wire.Dialer {
+	d := wire.Dialer{Network: a.Network, Address: a.Address, Timeout: dialTimeout}
+	if a.TLS {
+		// The certificate of a server under test is not what is tested.
+		d.TLS = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec
+	}
+	return d
+}
+
+func (s *session) env() specs.Env {
+	return specs.Env{Protocol: s.protocol, Dialer: dialer(s.address), Timing: s.timing,
+		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed)}
+}
+
+// ask runs a conversation that is no requirement, and says whether it came to
+// its end.
+func (s *session) ask(ctx context.Context, timing specs.Timing, body func(*specs.Case)) specs.Result {
+	env := s.env()
+	env.Timing = timing
+	return specs.Run(ctx, specs.Requirement(s.protocol.Name+"/preflight", specs.Must, "", "", body, specs.Clients(maxClients+8)), env)
+}
+
+// served has one exchange, whatever the answer is, and says how long it took.
+func (s *session) served(c *specs.Case, client *specs.Client, patience time.Duration) (time.Duration, bool) {
+	began := time.Now()
+	if s.protocol.Greets {
+		if _, ok := client.Answered(patience); !ok {
+			return 0, false
+		}
+	}
+	return s.asked(client, patience, began)
+}
+
+func (s *session) asked(client *specs.Client, patience time.Duration, began time.Time) (time.Duration, bool) {
+	client.Send(s.protocol.Question)
+	_, ok := client.Answered(patience)
+	return time.Since(began), ok
+}
+
+// preflight measures the pace, sees the dialects and finds out how several
+// clients are served. The server has been reached before.
+func (s *session) preflight(ctx context.Context, factor float64, declared map[string]string) {
+	first := timingFor(0, factor)
+	s.ask(ctx, first, func(c *specs.Case) {
+		client := c.Dial()
+		took, ok := s.served(c, client, 4*first.Answer)
+		if !ok {
+			return
+		}
+		s.pace = took
+		for range 2 {
+			if took, ok := s.asked(client, 4*first.Answer, time.Now()); ok {
+				s.pace = max(s.pace, took)
+			}
+		}
+	})
+	s.timing = timingFor(s.pace, factor)
+	s.serves = s.concurrency(ctx)
+	s.width = maxClients
+	if s.serves.Class == specs.Serial || s.serves.Class == specs.Bounded {
+		s.width = int64(s.serves.Bound)
+	}
+	s.room = semaphore.NewWeighted(s.width)
+
+	s.dialects = map[string]specs.Setting{}
+	for _, d := range s.protocol.Dialects {
+		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
+			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
+		} else if d.Detect != nil {
+			s.ask(ctx, s.timing, func(c *specs.Case) {
+				if value := d.Detect(c); value != "" {
+					s.dialects[d.Key] = specs.Setting{Value: value}
+				}
+			})
+		}
+	}
+	if class, ok := declared["class"]; ok {
+		s.declared, _ = declaredBound(class)
+		s.dialects["class"] = specs.Setting{Value: class, Declared: true}
+	}
+	s.healthy = time.Now()
+}
+
+// concurrency connects one client after the other, each staying, until one is
+// not served. The first then leaves, which must set the waiting one free.
+func (s *session) concurrency(ctx context.Context) specs.Concurrency {
+	const enough = 17 // the default width and one more
+	patience := max(400*time.Millisecond, 10*s.pace)
+	found := specs.Concurrency{Class: specs.Unknown, Evidence: "no client got an answer"}
+	s.ask(ctx, s.timing, func(c *specs.Case) {
+		var clients []*specs.Client
+		for n := 1; n <= enough; n++ {
+			client := c.Dial()
+			if _, ok := s.served(c, client, patience); ok {
+				clients = append(clients, client)
+				found = specs.Concurrency{Class: specs.Concurrent, Bound: n, Evidence: fmt.Sprintf("%d clients were served at once", n)}
+				continue
+			}
+			if n == 1 {
+				return
+			}
+			found = specs.Concurrency{Class: specs.Bounded, Bound: n - 1}
+			if n == 2 {
+				found.Class = specs.Serial
+			}
+			found.Evidence = fmt.Sprintf("client %d got no answer within %s while %d stayed connected", n, patience, n-1)
+			clients[0].Leave()
+			began := time.Now()
+			if _, ok := client.Answered(4 * s.timing.Answer); ok {
+				found.Evidence += fmt.Sprintf(", and one %s after the first had left", time.Since(began).Round(time.Millisecond))
+			}
+			return
+		}
+	})
+	return found
+}
+
+// dead says why the server is dead; empty while it lives.
+func (s *session) dead() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cause
+}
+
+// alive asks whether the server still serves. It must be called alone. When the
+// server is dead and conform started it, it is started again; restarted tells.
+func (s *session) alive(ctx context.Context, during string) (alive, restarted bool) {
+	if s.dead() != "" {
+		return false, false
+	}
+	problem := ""
+	if s.exited() {
+		problem = "the server has exited"
+	} else {
+		r := s.ask(ctx, s.timing, func(c *specs.Case) {
+			client := c.Dial()
+			if s.serves.Class == specs.Unknown {
+				return // it has never answered: being there is all that can be asked
+			}
+			if _, ok := s.served(c, client, 3*s.timing.Answer); !ok {
+				c.Failf("a new client got no answer within %s", 3*s.timing.Answer)
+			}
+		})
+		if r.Verdict != specs.Pass {
+			problem = r.Reason.Message
+		}
+	}
+	if ctx.Err() != nil {
+		return true, false
+	}
+	if problem == "" {
+		s.mu.Lock()
+		s.healthy = time.Now()
+		s.mu.Unlock()
+		return true, false
+	}
+	if s.process == nil {
+		s.kill(fmt.Sprintf("the target stopped serving during %s: %s", during, problem))
+		return false, false
+	}
+	exit := report.Exit{Status: problem, During: during, Output: s.process.Output().LastLines(8)}
+	if status, ok := s.process.ExitStatus(); ok {
+		exit.Status = status.String()
+	}
+	s.mu.Lock()
+	s.exits = append(s.exits, exit)
+	s.mu.Unlock()
+	if err := s.process.Restart(ctx); err != nil {
+		s.kill(fmt.Sprintf("the server stopped serving during %s (%s) and could not be started again: %s", during, exit.Status, firstLine(err)))
+		return false, false
+	}
+	s.address.Address = s.process.Address()
+	s.mu.Lock()
+	s.healthy = time.Now()
+	s.mu.Unlock()
+	return true, true
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+func (s *session) exited() bool {
+	if s.process == nil {
+		return false
+	}
+	select {
+	case <-s.process.Exited():
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *session) kill(cause string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cause = cause
+}
+
+// suspicious says whether a failure may come from a server that is dying.
+func suspicious(code specs.Code) bool {
+	return slices.Contains([]specs.Code{specs.ConnectFailed, specs.NoAnswer, specs.ClosedEarly,
+		specs.ResetEarly, specs.NotServing, specs.PartialAnswer, specs.SendFailed}, code)
+}

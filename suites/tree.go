@@ -1,0 +1,99 @@
+package suites
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/extensions/globals"
+	"github.com/onsi/ginkgo/v2/formatter"
+	"github.com/onsi/ginkgo/v2/types"
+
+	"conform/specs"
+)
+
+// Ginkgo keeps one tree for a process and refuses to run it twice, so runs in
+// one process take turns. Everything that is Ginkgo's is in this file.
+var ginkgoTree sync.Mutex
+
+// grow plants the specifications: one root container, so that nothing is
+// shuffled, a container for each protocol and section, and an It for each
+// requirement, which only waits for its case and repeats the outcome.
+func grow(protocols []specs.Protocol, selected map[string]bool, outcome func(id string) specs.Result) {
+	line := 0
+	ginkgo.Describe("conform", func() {
+		for _, p := range protocols {
+			ginkgo.Describe(p.Name, ginkgo.Label(p.Name), func() {
+				for _, section := range p.Sections {
+					ginkgo.Describe(section.Title, func() {
+						for _, s := range section.Specs {
+							if !selected[s.ID] {
+								continue
+							}
+							line++
+							// Ginkgo sorts by location: this one keeps the
+							// order of the standard, and shows no path of ours.
+							ginkgo.It(s.ID, ginkgo.Label(s.Labels()...), types.CodeLocation{FileName: p.Name, LineNumber: line}, func() {
+								repeat(s, outcome(s.ID))
+							})
+						}
+					})
+				}
+			})
+		}
+	})
+}
+
+// repeat raises in Ginkgo what came of a case.
+func repeat(s specs.Spec, r specs.Result) {
+	switch r.Verdict {
+	case specs.Fail, specs.Error:
+		ginkgo.Fail(fmt.Sprintf("%s (%s, %s): %s", s.Title, s.Level, s.Clause, r.Reason))
+	case specs.Blocked, specs.Skipped, specs.Unsupported:
+		ginkgo.Skip(r.Reason.String())
+	}
+}
+
+// walk lets Ginkgo choose by the label filter, starts the chosen ones, and runs
+// the tree. It returns Ginkgo's own count of failed specs, which has to agree
+// with ours.
+func walk(protocols []specs.Protocol, selected map[string]bool, filter string, start func(chosen map[string]bool) (outcome func(id string) specs.Result, err error)) (failures int, err error) {
+	ginkgoTree.Lock()
+	defer ginkgoTree.Unlock()
+	// Ginkgo's console reporter cannot be turned off in any other way.
+	stdout, stderr := formatter.ColorableStdOut, formatter.ColorableStdErr
+	formatter.ColorableStdOut, formatter.ColorableStdErr = io.Discard, io.Discard
+	defer func() { formatter.ColorableStdOut, formatter.ColorableStdErr = stdout, stderr }()
+	globals.Reset()
+	defer globals.Reset()
+
+	suite, reporter := ginkgo.GinkgoConfiguration()
+	suite.LabelFilter = filter
+	suite.Timeout = 0 // the budget is ours
+	var outcome func(string) specs.Result
+	grow(protocols, selected, func(id string) specs.Result { return outcome(id) })
+	preview := ginkgo.PreviewSpecs("conform", suite, reporter)
+	if preview.SuiteHasProgrammaticFocus {
+		return 0, fmt.Errorf("a specification is focused: Ginkgo would run no other")
+	}
+	chosen := map[string]bool{}
+	for _, s := range preview.SpecReports {
+		if s.State.Is(types.SpecStatePassed) {
+			chosen[s.LeafNodeText] = true
+		}
+	}
+	if outcome, err = start(chosen); err != nil {
+		return 0, err
+	}
+	ginkgo.ReportAfterSuite("count", func(r ginkgo.Report) {
+		failures = r.SpecReports.WithLeafNodeType(types.NodeTypeIt).CountWithState(types.SpecStateFailureStates)
+	})
+	ginkgo.RunSpecs(discardT{}, "conform", suite, reporter)
+	return failures, nil
+}
+
+// discardT is told that the suite has failed, which the report says anyway.
+type discardT struct{}
+
+func (discardT) Fail() {}
