@@ -23,6 +23,10 @@ type Env struct {
 	Dialects map[string]Setting
 	Serves   Concurrency
 	Seed     uint64
+	// Door is held while a connection is made or ended, if it is given. Some
+	// servers drop a new connection while another one ends: that is for the
+	// scenarios about it, and must not spoil every other case.
+	Door sync.Locker
 }
 
 // Setting is the value of a dialect, and whether the user declared it or it
@@ -54,12 +58,13 @@ type Timing struct {
 	Answer time.Duration // for an answer that is due
 	Quiet  time.Duration // in which silence counts as silence
 	Gap    time.Duration // between the segments of one message
+	Leave  time.Duration // for the server's end when a client leaves; short where it was seen not to come
 }
 
 // Scale multiplies every wait.
 func (t Timing) Scale(f float64) Timing {
 	scale := func(d time.Duration) time.Duration { return time.Duration(float64(d) * f) }
-	return Timing{Answer: scale(t.Answer), Quiet: scale(t.Quiet), Gap: scale(t.Gap)}
+	return Timing{Answer: scale(t.Answer), Quiet: scale(t.Quiet), Gap: scale(t.Gap), Leave: scale(t.Leave)}
 }
 
 // The causes with which the context of a run is cancelled.
@@ -290,7 +295,16 @@ func (c *Case) Dial() *Client {
 		c.record(Error, Reason{Code: KitFault, Message: fmt.Sprintf("the spec opens more than the %d connections that it declares with Clients", c.spec.Clients)}, false)
 		c.stop()
 	}
-	conn, err := c.env.Dialer.Dial(c.ctx, c.transcript)
+	var conn *wire.Conn
+	var err error
+	c.door(func() {
+		conn, err = c.env.Dialer.Dial(c.ctx, c.transcript)
+		if c.env.Door != nil {
+			// A queue of five is common, and a SYN that finds it full is
+			// only repeated after a second.
+			c.pause(c.env.Timing.Gap / 8)
+		}
+	})
 	if err != nil {
 		c.fail(Reason{Code: ConnectFailed, Message: "no connection could be made: " + err.Error(), Expected: []string{"a connection"}, Received: err.Error()}, false)
 	}
@@ -323,6 +337,15 @@ func (c *Case) StillServes() {
 	client := c.Dial()
 	c.env.Protocol.Hello(client)
 	client.Leave()
+}
+
+// door runs what makes or ends a connection.
+func (c *Case) door(f func()) {
+	if d := c.env.Door; d != nil {
+		d.Lock()
+		defer d.Unlock()
+	}
+	f()
 }
 
 // Go runs f beside the body. Whatever ends it early ends the case in Join.

@@ -75,22 +75,36 @@ func (cl *Client) HalfClose() {
 }
 
 // Close leaves without a word: a FIN, if all that came was read.
-func (cl *Client) Close() { cl.left = true; cl.conn.Close() }
+func (cl *Client) Close() { cl.end(cl.conn.Close) }
 
 // Reset ends the connection with a reset (RST).
-func (cl *Client) Reset() { cl.left = true; cl.conn.Reset() }
+func (cl *Client) Reset() { cl.end(cl.conn.Reset) }
 
 // Leave ends the connection by the protocol's own door, and waits for the end.
 func (cl *Client) Leave() {
+	cl.end(func() {
+		if cl.c.env.Protocol.Leave != nil && cl.conn.Open() {
+			cl.c.env.Protocol.Leave(cl)
+		}
+		cl.conn.Close()
+	})
+}
+
+func (cl *Client) end(how func()) {
 	if cl.left {
 		return
 	}
 	cl.left = true
-	if cl.c.env.Protocol.Leave != nil && cl.conn.Open() {
-		cl.c.env.Protocol.Leave(cl)
-	}
-	cl.conn.Close()
+	cl.c.door(func() {
+		how()
+		if cl.c.env.Door != nil {
+			cl.c.pause(cl.c.env.Timing.Gap / 2) // in which the server forgets the connection
+		}
+	})
 }
+
+// Ended says whether the target has ended its side.
+func (cl *Client) Ended() bool { return cl.conn.State().End != "" }
 
 // Offer sends bytes whose fate does not matter.
 func (cl *Client) Offer(bytes string) { _ = cl.conn.Send([]byte(bytes), cl.c.env.Timing.Quiet) }
@@ -418,7 +432,11 @@ func receivedText(events []wire.Event, s wire.State) string {
 		text += ", then the connection broke"
 	default:
 		text += ", then " + strings.ToUpper(string(s.End))
-		if end >= 0 && lastSent >= 0 && len(s.Unread) == 0 {
+		switch {
+		case end < 0 || lastSent < 0 || len(s.Unread) > 0:
+		case end < lastSent:
+			text += ", before all was sent"
+		default:
 			text += fmt.Sprintf(" %s after the last byte was sent", round(end-lastSent))
 		}
 	}

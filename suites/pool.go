@@ -162,39 +162,26 @@ func (p *pool) together(ctx context.Context, j *job) (final bool) {
 		stale := s.healthy.Before(j.result.Started.Add(j.result.Duration))
 		s.mu.Unlock()
 		if stale {
-			s.alive(ctx, "the concurrent part of the run")
+			s.alive(ctx, j.spec.ID+" and what ran beside it")
 		}
 		s.alone.Unlock()
 	}
 	return false
 }
 
-// suspects handles what failed on a server that has died under several cases at
-// once: who did it cannot be told any more.
+// suspects handles what failed, not yet confirmed, on a server that has died
+// since: beside other cases it cannot be told any more what each did to it.
 func (p *pool) suspects(unconfirmed []*job) {
-	dying := map[*session][]*job{}
 	for _, j := range unconfirmed {
 		s := j.session
-		s.mu.Lock()
-		if s.cause != "" && suspicious(j.result.Reason.Code) && j.result.Started.Add(j.result.Duration).After(s.healthy) {
-			dying[s] = append(dying[s], j)
+		if s.dead() == "" || s.width == 1 || !suspicious(j.result.Reason.Code) {
+			continue // it will be confirmed, or needs no confirmation
 		}
-		s.mu.Unlock()
-	}
-	for s, jobs := range dying {
-		var ids []string
-		for _, j := range jobs {
-			ids = append(ids, j.spec.ID)
-		}
-		s.kill(s.dead() + "; running then: " + shorten(ids, 4))
-		if len(jobs) == 1 {
-			continue // it was alone: it is charged in confirm
-		}
-		for _, j := range jobs {
-			j.result.Verdict = specs.Blocked
-			j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: s.dead()}
-			p.finish(j)
-		}
+		first := j.result.Reason
+		j.result.Verdict = specs.Blocked
+		j.result.Reason = specs.Reason{Code: specs.TargetDied, Sent: first.Sent, Expected: first.Expected, Received: first.Received,
+			Message: fmt.Sprintf("failed once (%s), and could not be confirmed: %s", first.Message, s.dead())}
+		p.finish(j)
 	}
 }
 

@@ -47,9 +47,9 @@ func Protocol() specs.Protocol {
 		greeting(), modes(), sums(), numbers(), errors(),
 		{Name: "framing", Title: "What a line is", Specs: m.Framing()},
 		{Name: "quit", Title: "How a client leaves", Specs: m.Quit()},
-		concurrency.Section(p.Name, conversation()),
 		{Name: "end-of-input", Title: "What happens when the client ends without quit", Specs: m.EndOfInput()},
 		{Name: "robustness", Title: "What a server survives", Specs: append(beyondTheSources(), m.Robustness()...)},
+		concurrency.Section(p.Name, conversation()),
 	}
 	return p
 }

@@ -35,9 +35,9 @@ func Protocol() specs.Protocol {
 		answers(), blanks(), quoting(),
 		{Name: "framing", Title: "What a line is", Specs: append(m.Framing(), longLine())},
 		{Name: "quit", Title: "How a client leaves", Specs: m.Quit()},
-		concurrency.Section(p.Name, conversation()),
 		{Name: "end-of-input", Title: "What happens when the client ends without quit", Specs: m.EndOfInput()},
 		{Name: "robustness", Title: "What a server survives", Specs: m.Robustness()},
+		concurrency.Section(p.Name, conversation()),
 	}
 	return p
 }

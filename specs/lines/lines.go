@@ -52,11 +52,11 @@ func Leave(cl *specs.Client) {
 		cl.Offer("\n")
 	}
 	cl.Offer("quit\r\n")
-	if cl.AwaitEnd(2 * cl.Timing().Quiet) {
+	if cl.AwaitEnd(cl.Timing().Leave) {
 		return
 	}
 	cl.HalfClose()
-	cl.AwaitEnd(4 * cl.Timing().Quiet)
+	cl.AwaitEnd(2 * cl.Timing().Leave)
 }
 
 func (m Model) id(section, name string) string { return m.Protocol + "/" + section + "/" + name }

@@ -29,7 +29,7 @@ func Protocol() specs.Protocol {
 		// and most servers then end theirs.
 		Leave: func(cl *specs.Client) {
 			cl.HalfClose()
-			cl.AwaitEnd(cl.Timing().Quiet)
+			cl.AwaitEnd(cl.Timing().Leave)
 		},
 	}
 	p.Sections = []specs.Section{answers(), framing(), messages(), endOfInput(), robustness(),
