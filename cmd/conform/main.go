@@ -1,0 +1,109 @@
+// Command conform tells whether a network server keeps to its protocol, and
+// shows the bytes.
+//
+// This package parses, validates and calls: one file per command, and no logic
+// of its own. The exit codes are a contract: 0 nothing failed, 1 something did,
+// 2 usage, 3 the target is unreachable or died, 4 a fault of conform, 130
+// interrupted.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"conform/specs"
+	"conform/suites"
+)
+
+const (
+	exitUsage = 2
+	exitKit   = 4
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main without the process around it.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		select {
+		case <-signals:
+			cancel(specs.ErrInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var exit exitError
+	var usage *suites.UsageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return int(exit)
+	case errors.Is(err, specs.ErrInterrupted):
+		return 130
+	default:
+		fmt.Fprintf(stderr, "conform: %s\n", oneLine(err.Error()))
+		var fault kitError
+		if errors.As(err, &fault) && !errors.As(err, &usage) {
+			return exitKit
+		}
+		return exitUsage
+	}
+}
+
+// exitError ends a command that has already said what there is to say.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// kitError is a failure that is not the user's.
+type kitError struct{ error }
+
+func oneLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n\n")
+	return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
+}
+
+// fromEnvironment gives every flag that is not on the command line the value of
+// its CONFORM_… variable. A flag that may be repeated takes one value a line.
+func fromEnvironment(cmd *cobra.Command) error {
+	var problem error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		name := "CONFORM_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, set := os.LookupEnv(name)
+		if f.Changed || !set || value == "" || problem != nil || f.Name == "help" {
+			return
+		}
+		values := []string{value}
+		if _, many := f.Value.(pflag.SliceValue); many {
+			values = strings.Split(strings.TrimSpace(value), "\n")
+		}
+		for _, v := range values {
+			if err := cmd.Flags().Set(f.Name, strings.TrimSpace(v)); err != nil {
+				problem = fmt.Errorf("%s=%s: %w", name, quoted(value), err)
+			}
+		}
+	})
+	return problem
+}
+
+func quoted(s string) string { return fmt.Sprintf("%q", s) }

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"conform/suites"
+	"conform/suites/report"
+	"conform/suites/target"
+)
+
+const longHelp = `conform tells whether a network server keeps to its protocol, and shows the bytes.
+
+  conform                                  test the bundled reference implementation
+  conform --target localhost:1060          test a server that is running
+  conform --exec 'python3 zen.py {port}'   start a server, test it, stop it
+
+The protocol is detected when it is not named with --protocol. A requirement has
+an ID, protocol/section/name: conform list shows them, conform explain ID tells
+everything about one.
+
+A worked example: a server fails, you look at the one requirement, mend the
+server, and run everything again, for CI to read as well.
+
+  conform --target localhost:1060
+  conform --target localhost:1060 --only zen/framing/split-question -v
+  conform explain zen/framing/split-question
+  conform --target localhost:1060 --report junit=conform.xml --report json=conform.json
+
+Results go to standard output, everything else to standard error. Every flag has
+an environment variable: --target is CONFORM_TARGET, and so on.
+
+Exit codes: 0 nothing failed · 1 a requirement is broken · 2 wrong usage ·
+3 the target is unreachable or died · 4 a fault of conform · 130 interrupted`
+
+// runFlags are the flags of the root command as they were written.
+type runFlags struct {
+	target, exec, color string
+	only, skip, reports []string
+	verbose, quiet      bool
+	plan                suites.Plan
+}
+
+func newRoot() *cobra.Command {
+	var f runFlags
+	root := &cobra.Command{
+		Use:           "conform",
+		Short:         "Tell whether a network server keeps to its protocol, and show the bytes",
+		Long:          longHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				hint := ""
+				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+					hint = fmt.Sprintf(": did you mean %q?", near[0])
+				}
+				return fmt.Errorf("there is no command %q%s (a target is named with --target)", args[0], hint)
+			}
+			return nil
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return runPlan(cmd, f) },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %s --help shows the flags", err, cmd.CommandPath())
+	})
+	flags := root.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls, udp, unix or unixgram URL")
+	flags.StringVar(&f.exec, "exec", "", "start a server with this `command`, test it, stop it; {port} and $PORT are where it has to listen")
+	flags.StringVar(&f.plan.Protocol, "protocol", "", "the `name` of the protocol, instead of detecting it")
+	flags.StringArrayVar(&f.plan.Dialects, "dialect", nil, "declare a fact about the target, as `KEY=VALUE`: conform list PROTOCOL shows them; class=serial|pool:N|concurrent (repeatable)")
+	flags.StringVar(&f.plan.Filter, "filter", "", "run what this `expression` over labels selects, as in 'framing && !slow'")
+	flags.StringArrayVar(&f.only, "only", nil, "run only the IDs that this `glob` matches; a section takes all of it; @file reads them from a file (repeatable)")
+	flags.StringArrayVar(&f.skip, "skip", nil, "leave out the IDs that this `glob` matches; @file as above (repeatable)")
+	flags.BoolVar(&f.plan.Strict, "strict", false, "fail on nonstrict outcomes and on a SHOULD that is not met")
+	flags.IntVar(&f.plan.Jobs, "jobs", suites.DefaultJobs, "run `N` cases at a time, if the target bears it")
+	flags.DurationVar(&f.plan.Timeout, "timeout", suites.DefaultTimeout, "the budget of the whole run, as a `duration`")
+	flags.Float64Var(&f.plan.Pace, "pace", 1, "multiply every wait by `N`, which follows the target's own pace")
+	flags.Int64Var(&f.plan.Seed, "seed", 0, "draw random input from this `number`; 0 draws one and prints it")
+	flags.StringArrayVar(&f.reports, "report", nil, "write a report as `FORMAT=PATH`: "+strings.Join(report.Formats(), ", ")+"; PATH - is standard output (repeatable)")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show the summary only")
+	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	root.AddCommand(newList(), newExplain(), newServe(), newSelftest(), newVersion())
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+// runPlan is the main job: validate, run, report.
+func runPlan(cmd *cobra.Command, f runFlags) error {
+	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	plan := f.plan
+	plan.Tool = tool()
+	plan.Exec = f.exec
+	var err error
+	if cmd.Flags().Changed("exec") && strings.TrimSpace(f.exec) == "" {
+		return fmt.Errorf("--exec is empty: write the command that starts the server, as in --exec 'python3 server.py {port}'")
+	}
+	if cmd.Flags().Changed("target") {
+		address, err := target.ParseAddress(f.target)
+		if err != nil {
+			return fmt.Errorf("--target: %w", err)
+		}
+		plan.Target = &address
+	}
+	if cmd.Flags().Changed("jobs") && plan.Jobs < 1 {
+		return fmt.Errorf("--jobs %d: write a number from 1 on", plan.Jobs)
+	}
+	if cmd.Flags().Changed("pace") && plan.Pace <= 0 {
+		return fmt.Errorf("--pace %v: write a factor above 0, as in 2 for twice as patient", plan.Pace)
+	}
+	if cmd.Flags().Changed("timeout") && plan.Timeout <= 0 {
+		return fmt.Errorf("--timeout %s: write a positive duration, as in 90s", plan.Timeout)
+	}
+	if f.verbose && f.quiet {
+		return fmt.Errorf("--verbose and --quiet exclude each other")
+	}
+	if plan.Only, err = patterns(f.only); err != nil {
+		return fmt.Errorf("--only: %w", err)
+	}
+	if plan.Skip, err = patterns(f.skip); err != nil {
+		return fmt.Errorf("--skip: %w", err)
+	}
+	colour, err := useColour(f.color, stdout)
+	if err != nil {
+		return err
+	}
+	if err := plan.Check(); err != nil {
+		return err
+	}
+	sinks, err := openReports(f.reports, stdout)
+	if err != nil {
+		return err
+	}
+	defer sinks.close()
+	if sinks.stdout {
+		stdout = stderr // standard output belongs to a report
+	}
+
+	options := report.TerminalOptions{Color: colour, Verbose: f.verbose, Quiet: f.quiet, Width: width(stdout)}
+	var progress *report.Progress
+	result, err := suites.Run(cmd.Context(), plan, suites.Observer{
+		Ready: func(r *report.Report, requirements int) {
+			if !f.quiet {
+				_ = report.WriteHeader(stdout, r, requirements, options)
+			}
+			progress = report.NewProgress(stderr, requirements, report.ProgressOptions{Terminal: isTerminal(stderr), Width: width(stderr)})
+		},
+		Progress: func(done, failed int, running []string) { progress.Update(done, failed, running) },
+	})
+	if progress != nil {
+		progress.Stop()
+	}
+	if err != nil {
+		return err
+	}
+	if err := sinks.write(result); err != nil {
+		return kitError{err}
+	}
+	if len(result.Results) == 0 {
+		fmt.Fprintf(stderr, "conform: %s\n", oneLine(result.Summary.Cause))
+	} else if err := report.WriteTerminal(stdout, result, options); err != nil {
+		return kitError{fmt.Errorf("writing the result: %w", err)}
+	}
+	if code := result.Summary.ExitCode; code != 0 {
+		return exitError(code)
+	}
+	return nil
+}
+
+// patterns reads globs, and those in the files named with @.
+func patterns(given []string) ([]string, error) {
+	var all []string
+	for _, g := range given {
+		name, isFile := strings.CutPrefix(g, "@")
+		if !isFile {
+			if g == "" {
+				return nil, fmt.Errorf("an empty glob: write as in 'zen/framing/*'")
+			}
+			all = append(all, g)
+			continue
+		}
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		before := len(all)
+		lines := bufio.NewScanner(io.LimitReader(file, 1<<20))
+		for lines.Scan() {
+			line, _, _ := strings.Cut(lines.Text(), "#")
+			if line = strings.TrimSpace(line); line != "" {
+				all = append(all, line)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if len(all) == before {
+			return nil, fmt.Errorf("%s holds no glob: write one a line, # begins a comment", name)
+		}
+	}
+	return all, nil
+}
+
+func useColour(when string, w io.Writer) (bool, error) {
+	switch when {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+		return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", nil
+	}
+	return false, fmt.Errorf("--color %s: write auto, always or never", quoted(when))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return columns
+		}
+	}
+	return 0
+}
+
+// reportSinks are the files that reports go to, opened before the run so that a
+// path that cannot be written is found while nothing is lost yet.
+type reportSinks struct {
+	list   []reportSink
+	stdout bool
+}
+
+type reportSink struct {
+	format, path string
+	w            io.Writer
+	file         *os.File
+	created      bool
+}
+
+func openReports(given []string, stdout io.Writer) (*reportSinks, error) {
+	sinks := &reportSinks{}
+	for _, g := range given {
+		format, path, ok := strings.Cut(g, "=")
+		known := false
+		for _, name := range report.Formats() {
+			known = known || name == format
+		}
+		var err error
+		switch {
+		case !ok || path == "":
+			err = fmt.Errorf("--report %s: write FORMAT=PATH, as in json=report.json", quoted(g))
+		case !known:
+			err = fmt.Errorf("--report %s: unknown format %s: known are %s", quoted(g), quoted(format), strings.Join(report.Formats(), ", "))
+		case path == "-" && sinks.stdout:
+			err = fmt.Errorf("--report %s: standard output already takes another report", quoted(g))
+		case path == "-":
+			sinks.stdout = true
+			sinks.list = append(sinks.list, reportSink{format: format, path: "standard output", w: stdout})
+		default:
+			_, statErr := os.Stat(path)
+			var file *os.File
+			if file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
+				err = fmt.Errorf("--report %s: cannot write there: %w", quoted(g), err)
+			} else {
+				sinks.list = append(sinks.list, reportSink{format: format, path: path, w: file, file: file, created: os.IsNotExist(statErr)})
+			}
+		}
+		if err != nil {
+			sinks.close()
+			return nil, err
+		}
+	}
+	return sinks, nil
+}
+
+// write renders every report, the later ones too when one fails.
+func (s *reportSinks) write(r *report.Report) error {
+	var problem error
+	for i := range s.list {
+		sink := &s.list[i]
+		sink.created = false // from here on it is a report, and stays
+		var err error
+		if sink.file != nil {
+			err = sink.file.Truncate(0)
+		}
+		if err == nil {
+			buffered := bufio.NewWriter(sink.w)
+			if err = report.Write(sink.format, buffered, r); err == nil {
+				err = buffered.Flush()
+			}
+		}
+		if err != nil {
+			problem = fmt.Errorf("--report %s=%s: %w", sink.format, sink.path, err)
+		}
+	}
+	return problem
+}
+
+// close ends with the files, and leaves no empty one behind.
+func (s *reportSinks) close() {
+	for _, sink := range s.list {
+		if sink.file == nil {
+			continue
+		}
+		sink.file.Close()
+		if sink.created {
+			os.Remove(sink.path)
+		}
+	}
+}
+

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"conform/impl/faults"
+	"conform/impl/serve"
+	"conform/suites"
+	"conform/suites/target"
+)
+
+// shutdownGrace is how long connections may go on after SIGTERM.
+const shutdownGrace = 2 * time.Second
+
+func newServe() *cobra.Command {
+	var listen, model, fault string
+	cmd := &cobra.Command{
+		Use:   "serve PROTOCOL",
+		Short: "Run the bundled reference implementation as a server",
+		Long: `Run the reference implementation of a protocol: in the foreground, configured by
+flags or the environment, logging to standard output, until SIGTERM or Ctrl-C.
+
+  conform serve zen --listen 127.0.0.1:1060
+  PORT=8080 conform serve calc
+  conform serve zen --fault each-read      with one deliberate defect
+
+It listens on --listen or CONFORM_LISTEN; else on 127.0.0.1 at $PORT; else on a
+free port, which it prints.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			protocol, err := suites.Find(args[0])
+			if err != nil {
+				return err
+			}
+			if model != "goroutine" {
+				return fmt.Errorf("--model %s: unknown: known is goroutine (one for each connection)", quoted(model))
+			}
+			if listen == "" {
+				listen = "127.0.0.1:" + os.Getenv("PORT")
+				if os.Getenv("PORT") == "" {
+					listen = "127.0.0.1:0"
+				}
+			}
+			ln, err := listenOn(listen)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil))
+			server, err := start(ln, protocol.Name, fault, log)
+			if err != nil {
+				ln.Close()
+				return err
+			}
+			log.Info("listening", "protocol", protocol.Name, "address", ln.Addr().String(), "fault", fault)
+			select {
+			case <-cmd.Context().Done():
+			case <-server.Done():
+				return kitError{errors.New("the server ended by itself")}
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+			defer cancel()
+			_ = server.Shutdown(ctx) // what is left after the grace is closed
+			log.Info("stopped")
+			return nil
+		},
+		ValidArgs: protocolNames(),
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "listen on this `address`: host:port, or unix:/path")
+	cmd.Flags().StringVar(&model, "model", "goroutine", "the concurrency model: `name`")
+	cmd.Flags().StringVar(&fault, "fault", "", "serve with this deliberate defect: conform selftest lists the `names`")
+	return cmd
+}
+
+// server is what a served protocol can be asked, with or without a fault.
+type server interface {
+	Shutdown(context.Context) error
+	Done() <-chan struct{}
+}
+
+func start(ln net.Listener, protocol, fault string, log *slog.Logger) (server, error) {
+	if fault == "" {
+		handler, err := suites.Handler(protocol)
+		if err != nil {
+			return nil, err
+		}
+		return serve.Start(ln, handler, serve.Options{Log: log}), nil
+	}
+	var names []string
+	for _, f := range faults.For(protocol) {
+		if f.Name == fault {
+			return f.Start(ln), nil
+		}
+		names = append(names, f.Name)
+	}
+	return nil, fmt.Errorf("--fault %s: %s has no such fault: it has %s", quoted(fault), protocol, strings.Join(names, ", "))
+}
+
+func listenOn(address string) (net.Listener, error) {
+	a, err := target.ParseAddress(address)
+	if err != nil {
+		// Port 0 and a bare host are right for listening, and only for that.
+		if host, port, splitErr := net.SplitHostPort(address); splitErr == nil && port == "0" {
+			ln, err := net.Listen("tcp", net.JoinHostPort(host, port))
+			if err != nil {
+				return nil, fmt.Errorf("--listen: %w", err)
+			}
+			return ln, nil
+		}
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	if a.Scheme != "tcp" && a.Scheme != "unix" {
+		return nil, fmt.Errorf("--listen %s: write host:port or unix:/path", quoted(address))
+	}
+	ln, err := net.Listen(a.Network, a.Address)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	return ln, nil
+}
+
+func protocolNames() []string {
+	var names []string
+	for _, p := range suites.Protocols() {
+		names = append(names, p.Name)
+	}
+	return names
+}

@@ -1,0 +1,67 @@
+package suites
+
+import (
+	"strings"
+
+	"conform/specs"
+)
+
+// Entry is a requirement as it is listed.
+type Entry struct {
+	ID           string      `json:"id"`
+	Protocol     string      `json:"protocol"`
+	Section      string      `json:"section"`
+	SectionTitle string      `json:"section_title"`
+	Level        specs.Level `json:"level"`
+	Clause       string      `json:"clause"`
+	Title        string      `json:"title"`
+	Covers       []string    `json:"covers"`
+	Labels       []string    `json:"labels"`
+	Clients      int         `json:"clients"`           // connections that it holds open at once
+	Dialect      string      `json:"dialect,omitempty"` // KEY=VALUE that it belongs to
+}
+
+// List returns the requirements that a glob matches, in the order of the
+// standards. One that matches none is a *UsageError.
+func List(pattern string) ([]Entry, error) {
+	var entries []Entry
+	for _, p := range Protocols() {
+		for _, section := range p.Sections {
+			for _, s := range section.Specs {
+				matched, err := Match(pattern, []string{s.ID})
+				if err != nil {
+					return nil, usagef("%q is not a glob: %s; write as in 'zen/framing/*'", pattern, err)
+				}
+				if len(matched) == 0 {
+					continue
+				}
+				e := Entry{ID: s.ID, Protocol: p.Name, Section: s.Section(), SectionTitle: section.Title, Level: s.Level,
+					Clause: s.Clause, Title: s.Title, Covers: s.Covers, Labels: s.Labels(), Clients: s.Clients}
+				if s.DialectKey != "" {
+					e.Dialect = s.DialectKey + "=" + s.DialectValue
+				}
+				if e.Covers == nil {
+					e.Covers = []string{}
+				}
+				entries = append(entries, e)
+			}
+		}
+	}
+	if entries == nil {
+		return nil, usagef("%q matches no requirement%s", pattern, didYouMean(pattern))
+	}
+	return entries, nil
+}
+
+// didYouMean names requirements whose last part resembles what was asked for.
+func didYouMean(asked string) string {
+	name := asked[strings.LastIndex(asked, "/")+1:]
+	for _, p := range Protocols() {
+		for _, s := range p.Specs() {
+			if name != "" && (strings.Contains(s.ID, name) || strings.Contains(name, s.Name())) {
+				return ": did you mean " + s.ID + "?"
+			}
+		}
+	}
+	return ": `conform list` shows them all"
+}

@@ -1,0 +1,459 @@
+package suites_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"conform/impl"
+	"conform/impl/serve"
+	"conform/impl/zen"
+	"conform/specs"
+	"conform/suites"
+	"conform/suites/report"
+	"conform/suites/target"
+)
+
+// The test binary can be a server of its own: see serverProcess.
+func TestMain(m *testing.M) {
+	if os.Getenv("CONFORM_TEST_SERVER") != "" {
+		serverProcess()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// serverProcess is zen, and dies of a NUL in a question.
+func serverProcess() {
+	ln, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	server := serve.Start(ln, func() impl.Handler {
+		return changed{zen.New(), func(p []byte) []byte {
+			if slices.Contains(p, 0) {
+				fmt.Println("cannot decode NUL")
+				os.Exit(7)
+			}
+			return p
+		}, nil}
+	}, serve.Options{})
+	<-server.Done()
+}
+
+// changed is a handler with a change to its input or its output.
+type changed struct {
+	impl.Handler
+	in  func([]byte) []byte
+	out func([]byte) []byte
+}
+
+func (c changed) Data(p []byte) impl.Reply {
+	if c.in != nil {
+		p = c.in(p)
+	}
+	r := c.Handler.Data(p)
+	if c.out != nil && len(r.Send) > 0 {
+		r.Send = c.out(r.Send)
+	}
+	return r
+}
+
+func (c changed) End() impl.Reply {
+	r := c.Handler.End()
+	if c.out != nil && len(r.Send) > 0 {
+		r.Send = c.out(r.Send)
+	}
+	return r
+}
+
+func start(t *testing.T, handler func() impl.Handler, wrap func(net.Listener) net.Listener) *target.Address {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}
+	if wrap != nil {
+		ln = wrap(ln)
+	}
+	server := serve.Start(ln, handler, serve.Options{})
+	t.Cleanup(func() { server.Close() })
+	return address
+}
+
+func run(t *testing.T, plan suites.Plan) *report.Report {
+	t.Helper()
+	r, err := suites.Run(context.Background(), plan, suites.Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func find(r *report.Report, id string) report.Result {
+	for _, res := range r.Results {
+		if res.ID == id {
+			return res
+		}
+	}
+	return report.Result{}
+}
+
+// not lists the results that are not of these verdicts.
+func not(r *report.Report, verdicts ...specs.Verdict) (all []string) {
+	for _, res := range r.Results {
+		if !slices.Contains(verdicts, res.Verdict) {
+			all = append(all, fmt.Sprintf("%s %s %v", res.ID, res.Verdict, res.Reason))
+		}
+	}
+	return all
+}
+
+func TestReferenceIsConformantUnderStrict(t *testing.T) {
+	r := run(t, suites.Plan{Strict: true})
+	if bad := not(r, specs.Pass, specs.Info, specs.Unsupported); bad != nil || r.Summary.Headline != "conformant" || r.Summary.ExitCode != 0 {
+		t.Errorf("%s, exit %d: %s", r.Summary.Headline, r.Summary.ExitCode, strings.Join(bad, "\n"))
+	}
+	if again := run(t, suites.Plan{Protocol: "zen", Seed: r.Run.Seed}); again.Summary.Headline != "conformant" {
+		t.Errorf("a second run in the same process: %+v", again.Summary)
+	}
+}
+
+func TestAFailureIsReportedWithItsEvidence(t *testing.T) {
+	address := start(t, func() impl.Handler {
+		return changed{zen.New(), nil, func(b []byte) []byte { return []byte(strings.Replace(string(b), "Complex.", "Complex!", 1)) }}
+	}, nil)
+	r := run(t, suites.Plan{Target: address, Seed: 5})
+	g := NewWithT(t)
+	g.Expect(r.Summary.Headline).To(Equal("nonconformant"))
+	g.Expect(r.Summary.ExitCode).To(Equal(1))
+	g.Expect(r.Target.Protocol).To(Equal([]string{"zen"}))
+	g.Expect(r.Target.Detected).To(Equal("answered a question"))
+	res := find(r, "zen/answers/simple")
+	g.Expect(res.Verdict).To(Equal(specs.Fail))
+	g.Expect(res.Attempts).To(Equal(2), "a failure is confirmed alone")
+	g.Expect(res.Reason.Code).To(Equal(specs.WrongBytes))
+	g.Expect(res.Reason.Expected).To(Equal([]string{`"Complex."`}))
+	g.Expect(*res.Reason.FirstDifference).To(Equal(report.Difference{Offset: 7, Expected: `"."`, Received: `"!"`}))
+	g.Expect(res.Transcript).NotTo(BeEmpty())
+	g.Expect(res.Replay).To(Equal("conform --target " + address.String() + " --only zen/answers/simple --seed 5 -v"))
+	g.Expect(find(r, "zen/answers/explicit").Verdict).To(Equal(specs.Pass))
+}
+
+func TestNobodyThere(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	for _, protocol := range []string{"", "calc"} {
+		began := time.Now()
+		r := run(t, suites.Plan{Target: &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}, Protocol: protocol})
+		if r.Summary.ExitCode != 3 || r.Summary.Headline != "error" || !strings.Contains(r.Summary.Cause, "connection refused") || strings.Contains(r.Summary.Cause, "\n") {
+			t.Errorf("got %+v", r.Summary)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("took %s", took)
+		}
+	}
+}
+
+
+func TestATargetThatDiesGivesOneCauseAndACompleteReport(t *testing.T) {
+	var server *serve.Server
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan bool)
+	server = serve.Start(ln, func() impl.Handler {
+		return changed{zen.New(), func(p []byte) []byte {
+			if string(p) == "Beau" { // half a question: only the perilous specs send it
+				<-ready
+				go server.Close()
+			}
+			return p
+		}, nil}
+	}, serve.Options{})
+	close(ready)
+	t.Cleanup(func() { server.Close() })
+	r := run(t, suites.Plan{Target: &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}})
+	g := NewWithT(t)
+	g.Expect(r.Summary.ExitCode).To(Equal(3))
+	g.Expect(r.Results).To(HaveLen(len(mustFind(t, "zen").Specs())))
+	g.Expect(r.Summary.Cause).To(ContainSubstring("zen/robustness/reset-in-a-question"))
+	g.Expect(r.Summary.Counts[specs.Fail]).To(Equal(1), "%v", not(r, specs.Pass, specs.Info, specs.Blocked))
+	g.Expect(r.Summary.Counts[specs.Blocked]).To(BeNumerically(">", 0))
+	g.Expect(r.Run.Complete).To(BeFalse())
+	for _, res := range r.Results {
+		if res.Verdict == specs.Blocked {
+			g.Expect(res.Reason.Code).To(Equal(specs.TargetDied))
+		}
+	}
+}
+
+func mustFind(t *testing.T, name string) specs.Protocol {
+	t.Helper()
+	p, err := suites.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestAServerThatDiesIsStartedAgainAndCharged(t *testing.T) {
+	t.Setenv("CONFORM_TEST_SERVER", "1")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, suites.Plan{Exec: fmt.Sprintf("'%s'", exe)})
+	g := NewWithT(t)
+	g.Expect(r.Summary.ExitCode).To(Equal(1), "%+v", r.Summary)
+	var failed []string
+	for _, res := range r.Results {
+		if res.Verdict == specs.Fail {
+			failed = append(failed, res.ID)
+		}
+	}
+	g.Expect(failed).To(ConsistOf("zen/messages/any-byte", "zen/messages/nul-is-not-an-end"))
+	g.Expect(not(r, specs.Pass, specs.Info, specs.Fail, specs.Unsupported)).To(BeEmpty())
+	g.Expect(r.Target.Exits).NotTo(BeEmpty())
+	g.Expect(r.Target.Exits[0].Status).To(Equal("exited with code 7"))
+	g.Expect(strings.Join(r.Target.Exits[0].Output, "\n")).To(ContainSubstring("cannot decode NUL"))
+	if conn, err := net.Dial("tcp", r.Target.Address); err == nil {
+		conn.Close()
+		t.Error("the server is still there")
+	}
+}
+
+// limited lets n connections be accepted and open at a time.
+type limited struct {
+	net.Listener
+	slots chan bool
+}
+
+func limit(n int) func(net.Listener) net.Listener {
+	return func(ln net.Listener) net.Listener { return limited{ln, make(chan bool, n)} }
+}
+
+func (l limited) Accept() (net.Conn, error) {
+	l.slots <- true
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &slotted{Conn: conn, slots: l.slots}, nil
+}
+
+type slotted struct {
+	net.Conn
+	slots  chan bool
+	closed atomic.Bool
+}
+
+func (s *slotted) CloseWrite() error { return s.Conn.(*net.TCPConn).CloseWrite() }
+
+func (s *slotted) Close() error {
+	if s.closed.CompareAndSwap(false, true) {
+		defer func() { <-s.slots }()
+	}
+	return s.Conn.Close()
+}
+
+func TestClassesAreRecognised(t *testing.T) {
+	for _, tc := range []struct {
+		slots    int
+		dialects []string
+		class    string
+		bound    int
+		second   specs.Verdict // zen/concurrency/second-client
+		five     specs.Verdict // zen/concurrency/one-more-than-the-bound
+	}{
+		{1, nil, "serial", 1, specs.NonStrict, specs.Unsupported},
+		{1, []string{"class=serial"}, "serial", 1, specs.Unsupported, specs.Unsupported},
+		{1, []string{"class=concurrent"}, "serial", 1, specs.Fail, specs.Unsupported},
+		{4, nil, "bounded", 4, specs.Pass, specs.Pass},
+		{100, nil, "concurrent", 17, specs.Pass, specs.Unsupported},
+	} {
+		address := start(t, zen.New, limit(tc.slots))
+		r := run(t, suites.Plan{Target: address, Dialects: tc.dialects, Only: []string{"zen/concurrency", "zen/answers"}})
+		c := r.Target.Concurrency
+		if c.Class != tc.class || c.Bound != tc.bound {
+			t.Errorf("%d slots: got %+v, want %s %d", tc.slots, c, tc.class, tc.bound)
+		}
+		for id, want := range map[string]specs.Verdict{
+			"zen/concurrency/second-client":           tc.second,
+			"zen/concurrency/one-more-than-the-bound": tc.five,
+			"zen/concurrency/queued-client":           specs.Pass,
+			"zen/answers/long-conversation":           specs.Pass,
+		} {
+			if got := find(r, id); got.Verdict != want {
+				t.Errorf("%d slots %v: %s is %s %v, want %s", tc.slots, tc.dialects, id, got.Verdict, got.Reason, want)
+			}
+		}
+	}
+}
+
+func TestAnswersThatAreOnlyLateAreSlow(t *testing.T) {
+	address := start(t, func() impl.Handler {
+		return changed{zen.New(), nil, func(b []byte) []byte {
+			if string(b) == "Complex." {
+				time.Sleep(1500 * time.Millisecond) // the defect itself: an answer after the first wait
+			}
+			return b
+		}}
+	}, nil)
+	r := run(t, suites.Plan{Target: address, Protocol: "zen", Only: []string{"zen/answers/simple", "zen/answers/explicit"}})
+	if res := find(r, "zen/answers/simple"); res.Verdict != specs.SlowPass || res.Attempts != 2 {
+		t.Errorf("got %s after %d attempts: %v", res.Verdict, res.Attempts, res.Reason)
+	}
+	if r.Summary.ExitCode != 0 {
+		t.Errorf("exit %d", r.Summary.ExitCode)
+	}
+}
+
+func TestAFailureThatIsNotConfirmedDoesNotCount(t *testing.T) {
+	var asked atomic.Int32
+	address := start(t, func() impl.Handler {
+		return changed{zen.New(), nil, func(b []byte) []byte {
+			if string(b) == "Complex." && asked.Add(1) == 1 {
+				return []byte("Complex!")
+			}
+			return b
+		}}
+	}, nil)
+	r := run(t, suites.Plan{Target: address, Protocol: "zen", Only: []string{"zen/answers/simple"}})
+	if res := find(r, "zen/answers/simple"); res.Verdict != specs.Pass || res.Attempts != 2 {
+		t.Errorf("got %s after %d attempts: %v", res.Verdict, res.Attempts, res.Reason)
+	}
+}
+
+func TestTheRunEndsWhenItHasTo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cause   error
+		timeout time.Duration
+		exit    int
+		verdict specs.Verdict
+	}{
+		"interrupted": {specs.ErrInterrupted, time.Minute, 130, specs.Skipped},
+		"out of time": {nil, 900 * time.Millisecond, 3, specs.Blocked},
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		defer cancel(nil)
+		began := time.Now()
+		// A server that answers the first question only.
+		address := start(t, func() impl.Handler {
+			return changed{zen.New(), nil, func(b []byte) []byte { return nil }}
+		}, nil)
+		r, err := suites.Run(ctx, suites.Plan{Target: address, Protocol: "zen", Timeout: tc.timeout}, suites.Observer{
+			Ready: func(*report.Report, int) {
+				if tc.cause != nil {
+					cancel(tc.cause)
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Summary.ExitCode != tc.exit || time.Since(began) > 20*time.Second {
+			t.Errorf("%s: %+v after %s", name, r.Summary, time.Since(began))
+		}
+		if tc.cause != nil && len(r.Results) != len(mustFind(t, "zen").Specs()) {
+			t.Errorf("%s: %d results", name, len(r.Results))
+		}
+		if r.Summary.Headline != "incomplete" && r.Summary.Headline != "error" {
+			t.Errorf("%s: headline %s", name, r.Summary.Headline)
+		}
+	}
+}
+
+func TestSelection(t *testing.T) {
+	for _, tc := range []struct {
+		plan suites.Plan
+		want []string
+	}{
+		{suites.Plan{Only: []string{"zen/answers/simple"}}, []string{"zen/answers/simple"}},
+		{suites.Plan{Only: []string{"zen/answers"}, Skip: []string{"zen/answers/[a-r]*", "zen/answers/same*", "zen/answers/{un,wh}*"}}, []string{"zen/answers/simple"}},
+		{suites.Plan{Filter: "may && framing && zen"}, []string{"zen/framing/two-questions-at-once", "zen/framing/question-then-line-end"}},
+	} {
+		r := run(t, tc.plan)
+		var ran []string
+		for _, res := range r.Results {
+			if res.Verdict != specs.Skipped {
+				ran = append(ran, res.ID)
+			}
+		}
+		if !slices.Equal(ran, tc.want) {
+			t.Errorf("%+v: ran %v, want %v", tc.plan, ran, tc.want)
+		}
+		if r.Summary.Headline != "incomplete" || r.Summary.ExitCode != 0 {
+			t.Errorf("a filtered run says %s, exit %d", r.Summary.Headline, r.Summary.ExitCode)
+		}
+	}
+}
+
+func TestAPlanThatIsWrongIsRefused(t *testing.T) {
+	address := &target.Address{Scheme: "tcp", Network: "tcp", Address: "127.0.0.1:1"}
+	for want, plan := range map[string]suites.Plan{
+		`unknown protocol "zenn"`:                     {Protocol: "zenn"},
+		`--target and --exec exclude each other`:      {Target: address, Exec: "x"},
+		`--only "zen/nothing" matches no requirement`: {Only: []string{"zen/nothing"}},
+		`--skip "calc" matches no requirement of zen`: {Protocol: "zen", Skip: []string{"calc"}},
+		`--only "zen/[" is not a glob`:                {Only: []string{"zen/["}},
+		`--filter "zen &&"`:                           {Filter: "zen &&"},
+		`the selection matches no requirement`:        {Filter: "zen && echo"},
+		`--dialect "label"`:                           {Dialects: []string{"label"}},
+		`dialect label has no value "roman"`:          {Protocol: "calc", Dialects: []string{"label=roman"}},
+		`zen has no dialect "label"`:                  {Protocol: "zen", Dialects: []string{"label=numbers"}},
+		`--dialect taste=sweet: no protocol has it`:   {Dialects: []string{"taste=sweet"}},
+		`--dialect class=pool:0`:                      {Dialects: []string{"class=pool:0"}},
+		`--exec: `:                                    {Exec: "/does/not/exist"},
+	} {
+		_, err := suites.Run(context.Background(), plan, suites.Observer{})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%+v: got %v, want one line with %s", plan, err, want)
+		}
+	}
+}
+
+func TestADialectIsDetected(t *testing.T) {
+	for _, label := range []string{"integers", "numbers"} {
+		address := start(t, func() impl.Handler {
+			h, err := suites.Handler("calc")
+			if err != nil {
+				panic(err)
+			}
+			return changed{h(), nil, func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "integers:", label+":")) }}
+		}, nil)
+		r := run(t, suites.Plan{Target: address, Only: []string{"calc/sums"}})
+		if r.Target.Dialect["label"] != label || r.Target.Dialect["line-ends"] != "mixed" {
+			t.Errorf("seen %v, want %s", r.Target.Dialect, label)
+		}
+		if bad := not(r, specs.Pass, specs.Skipped); bad != nil {
+			t.Errorf("%s: %s", label, strings.Join(bad, "\n"))
+		}
+	}
+}
+
+func TestUniformLineEndsAreOneRemarkNotManyFailures(t *testing.T) {
+	address := start(t, func() impl.Handler {
+		h, _ := suites.Handler("echo")
+		return changed{h(), nil, func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "\r\n", "\n")) }}
+	}, nil)
+	r := run(t, suites.Plan{Target: address})
+	if bad := not(r, specs.Pass, specs.Info, specs.Unsupported); len(bad) != 1 || find(r, "echo/answers/line-end").Verdict != specs.NonStrict {
+		t.Errorf("got %s", strings.Join(bad, "\n"))
+	}
+}
