@@ -3,28 +3,13 @@ package suites
 import (
 	"strings"
 
-	"conform/specs"
+	"conform/suites/report"
 )
-
-// Entry is a requirement as it is listed.
-type Entry struct {
-	ID           string      `json:"id"`
-	Protocol     string      `json:"protocol"`
-	Section      string      `json:"section"`
-	SectionTitle string      `json:"section_title"`
-	Level        specs.Level `json:"level"`
-	Clause       string      `json:"clause"`
-	Title        string      `json:"title"`
-	Covers       []string    `json:"covers"`
-	Labels       []string    `json:"labels"`
-	Clients      int         `json:"clients"`           // connections that it holds open at once
-	Dialect      string      `json:"dialect,omitempty"` // KEY=VALUE that it belongs to
-}
 
 // List returns the requirements that a glob matches, in the order of the
 // standards. One that matches none is a *UsageError.
-func List(pattern string) ([]Entry, error) {
-	var entries []Entry
+func List(pattern string) ([]report.Requirement, error) {
+	var entries []report.Requirement
 	for _, p := range Protocols() {
 		for _, section := range p.Sections {
 			for _, s := range section.Specs {
@@ -35,7 +20,7 @@ func List(pattern string) ([]Entry, error) {
 				if len(matched) == 0 {
 					continue
 				}
-				e := Entry{ID: s.ID, Protocol: p.Name, Section: s.Section(), SectionTitle: section.Title, Level: s.Level,
+				e := report.Requirement{ID: s.ID, Protocol: p.Name, Section: s.Section(), SectionTitle: section.Title, Level: s.Level,
 					Clause: s.Clause, Title: s.Title, Covers: s.Covers, Labels: s.Labels(), Clients: s.Clients}
 				if s.DialectKey != "" {
 					e.Dialect = s.DialectKey + "=" + s.DialectValue

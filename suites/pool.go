@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -183,13 +182,6 @@ func (p *pool) suspects(unconfirmed []*job) {
 			Message: fmt.Sprintf("failed once (%s), and could not be confirmed: %s", first.Message, s.dead())}
 		p.finish(j)
 	}
-}
-
-func shorten(ids []string, n int) string {
-	if len(ids) > n {
-		return fmt.Sprintf("%s and %d more", strings.Join(ids[:n], ", "), len(ids)-n)
-	}
-	return strings.Join(ids, ", ")
 }
 
 // confirm executes a failed job once more, alone, and takes the outcome.

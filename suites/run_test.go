@@ -168,7 +168,6 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
-
 func TestATargetThatDiesGivesOneCauseAndACompleteReport(t *testing.T) {
 	var server *serve.Server
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -323,4 +323,3 @@ func (s *reportSinks) close() {
 		}
 	}
 }
-

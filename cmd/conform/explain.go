@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"conform/impl/faults"
+	"conform/specs"
+	"conform/suites"
+	"conform/suites/report"
+	"conform/suites/selftest"
+)
+
+func newExplain() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain ID",
+		Short: "Tell everything about one requirement",
+		Long: `Show a requirement: its level and source, a real exchange with the reference
+implementation, recorded now, with every outcome that is allowed, and the faulty
+servers that it catches, found now as well.
+
+  conform explain zen/framing/split-question`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, id := cmd.Context(), args[0]
+			entries, err := suites.List(id)
+			if err != nil {
+				return err
+			}
+			if len(entries) != 1 {
+				return fmt.Errorf("%q names %d requirements: explain takes one, conform list %s shows them", id, len(entries), id)
+			}
+			explanation := report.Explanation{Requirement: entries[0]}
+			if explanation.Result, err = exchange(ctx, entries[0].ID); err != nil {
+				return err
+			}
+			var caught []faults.Fault
+			if caught, err = selftest.Catches(ctx, entries[0].ID); err != nil {
+				return err
+			}
+			for _, f := range caught {
+				explanation.Catches = append(explanation.Catches, report.CaughtFault{Name: f.Name, Text: f.Text})
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				return writeJSON(out, explanation)
+			}
+			return report.WriteExplanation(out, explanation, report.TerminalOptions{Width: width(out)})
+		},
+		ValidArgsFunction: completeIDs,
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+// exchange runs one requirement against the reference implementation.
+func exchange(ctx context.Context, id string) (report.Result, error) {
+	r, err := suites.Run(ctx, suites.Plan{Only: []string{id}, Tool: tool()}, suites.Observer{})
+	if err != nil {
+		return report.Result{}, err
+	}
+	for _, result := range r.Results {
+		if result.ID == id && result.Verdict != specs.Skipped {
+			return result, nil
+		}
+	}
+	return report.Result{}, kitError{errors.New("the requirement was not executed: " + r.Summary.Cause)}
+}

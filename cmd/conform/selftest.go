@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"conform/suites/report"
+	"conform/suites/selftest"
+)
+
+func newSelftest() *cobra.Command {
+	var asJSON, quiet bool
+	var seed int64
+	cmd := &cobra.Command{
+		Use:   "selftest [GLOB]",
+		Short: "Prove that every requirement catches a faulty server, and fails no right one",
+		Long: `Run every requirement against the reference implementation, against servers with
+one small named fault each, and against servers that do nothing right. Each
+fault must be caught, each requirement must catch one, and the degenerate
+servers must pass none: whatever is missing is a gap, and the exit code is 1.
+
+  conform selftest                     everything
+  conform selftest zen                 one protocol
+  conform selftest 'zen/each-read'     one fault
+  conform serve zen --fault each-read  to try a faulty server yourself`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			options := selftest.Options{Seed: uint64(seed)}
+			if len(args) == 1 {
+				options.Faults = args
+			}
+			stderr := cmd.ErrOrStderr()
+			var progress *report.Progress
+			options.Progress = func(done, total int) {
+				if progress == nil {
+					progress = report.NewProgress(stderr, total, report.ProgressOptions{Terminal: isTerminal(stderr), Width: width(stderr)})
+				}
+				progress.Update(done, 0, nil)
+			}
+			matrix, err := selftest.Run(cmd.Context(), options)
+			if progress != nil {
+				progress.Stop()
+			}
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			switch {
+			case asJSON:
+				err = matrix.WriteJSON(out)
+			case quiet:
+				err = matrix.WriteSummary(out)
+			default:
+				err = matrix.WriteText(out)
+			}
+			if err != nil {
+				return kitError{fmt.Errorf("writing the result: %w", err)}
+			}
+			if len(matrix.Gaps) > 0 {
+				return exitError(1)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "gaps and totals only")
+	cmd.Flags().Int64Var(&seed, "seed", 1, "draw random input from this `number`")
+	return cmd
+}
