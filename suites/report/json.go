@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,9 +141,12 @@ func notReport(data []byte, err error) error {
 	case errors.As(err, &kind):
 		offset = kind.Offset
 	}
-	where := ""
+	what, where := err.Error(), ""
+	if kind != nil { // its own text speaks of Go types
+		what = fmt.Sprintf("%s cannot be of the kind %s", cmp.Or(kind.Field, "the report"), kind.Value)
+	}
 	if offset >= 0 {
 		where = fmt.Sprintf("line %d: ", 1+bytes.Count(data[:min(offset, int64(len(data)))], []byte("\n")))
 	}
-	return fmt.Errorf("not a report of conform: %s%s", where, shorten(err.Error(), 200))
+	return fmt.Errorf("not a report of conform: %s%s", where, shorten(what, 200))
 }

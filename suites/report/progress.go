@@ -121,6 +121,9 @@ func (p *Progress) state(width int) string {
 			name = firstColumns(shortID(running[0], room-len(more)), room-len(more)) + more
 		}
 	}
+	if room < 0 {
+		return firstColumns(before+" · "+after, width) // a very narrow terminal
+	}
 	if p.o.Color && failures != "" {
 		failures = fmt.Sprintf("\x1b[%dm%s\x1b[0m", red, failures)
 	}

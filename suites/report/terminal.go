@@ -24,7 +24,7 @@ type TerminalOptions struct {
 // everything, or floods, does not push what matters out of sight.
 const (
 	maxCards       = 25
-	maxValue       = 480 // columns of a quoted value
+	maxValue       = 400 // columns of a quoted value
 	maxMessage     = 12  // lines of a message
 	maxOutcomes    = 8
 	maxTranscript  = 80 // events
@@ -137,8 +137,18 @@ func (p *page) marked(c colour, mark, rest string) {
 		p.line(mark + rest)
 		return
 	}
-	fmt.Fprintf(&p.b, "\x1b[%dm%s\x1b[0m%s\n", c, clean(mark), strings.TrimRight(clean(rest), " "))
+	fmt.Fprintf(&p.b, "\x1b[%dm%s\x1b[0m%s\n", c, notCommand(clean(mark)), strings.TrimRight(clean(rest), " "))
 	p.blank = false
+}
+
+// remarked writes a text of its own behind the mark of a verdict.
+func (p *page) remarked(v specs.Verdict, text string) {
+	sign, c := mark(v)
+	lines := wrap(text, p.width-2)
+	p.marked(c, sign, " "+lines[0])
+	for _, l := range lines[1:] {
+		p.line("  " + l)
+	}
 }
 
 // joined writes parts with a separator between them, on as many lines as it
@@ -162,6 +172,10 @@ func (p *page) joined(label string, parts []string, separator string) {
 
 // wrapped writes a text that may still be too long for one line.
 func (p *page) wrapped(text, indent string) {
+	if columns(text) <= p.width {
+		p.line(text)
+		return
+	}
 	for i, l := range wrap(text, p.width-columns(indent)) {
 		if i > 0 {
 			l = indent + l
@@ -253,7 +267,9 @@ func (p *page) everything(r *Report) {
 		}
 		p.card(res)
 		for _, note := range first(res.Notes, maxOutcomes) {
-			p.labelled("note", note, 2)
+			if note != remark(res) {
+				p.labelled("note", note, 2)
+			}
 		}
 		p.line(fmt.Sprintf("    %-8s  %s, %s", "verdict", shorten(string(res.Verdict), 40), took(res)))
 		p.transcript(res.Transcript)
@@ -326,8 +342,9 @@ func (p *page) evidence(r Reason, v specs.Verdict) {
 		// At offset 0 expected and received say it all.
 		p.labelled("differs", fmt.Sprintf("after %s: %s was due, %s came", count(d.Offset, "right byte", "right bytes"), orEnd(d.Expected), orEnd(d.Received)), maxMessage)
 	}
-	if r.Message != "" && (r.Code != specs.WrongBytes || r.FirstDifference == nil) {
-		// For plain wrong bytes the message adds nothing to the bytes.
+	// Some messages say nothing that expected and received do not show.
+	shown := r.Code == specs.NotSilent || r.Code == specs.WrongBytes && r.FirstDifference != nil
+	if r.Message != "" && !(shown && len(r.Expected) > 0 && r.Received != "") {
 		p.labelled("because", r.Message, maxMessage)
 	}
 	if r.Hint != "" {
@@ -459,17 +476,12 @@ func (p *page) folded(r *Report) {
 	}
 	shown := first(order, maxCards)
 	for _, f := range shown {
-		sign, c := mark(f.verdict)
 		n := len(members[f])
 		be := "are"
 		if n == 1 {
 			be = "is"
 		}
-		lines := wrap(fmt.Sprintf("%s %s %s: %s", count(n, "requirement", "requirements"), be, f.verdict, f.message), p.width-2)
-		p.marked(c, sign, " "+lines[0])
-		for _, l := range lines[1:] {
-			p.line("  " + l)
-		}
+		p.remarked(f.verdict, fmt.Sprintf("%s %s %s: %s", count(n, "requirement", "requirements"), be, f.verdict, f.message))
 		if p.verbose {
 			p.wrapped("  "+ids(members[f]), "  ")
 		}
@@ -486,7 +498,7 @@ func (p *page) folded(r *Report) {
 func (p *page) exits(r *Report) {
 	exits := r.Target.Exits
 	for _, e := range first(exits, maxExits) {
-		text := " the server ended by itself: " + shorten(e.Status, 200)
+		text := "the server ended by itself: " + shorten(e.Status, 200)
 		if e.During != "" {
 			text += ", during " + shorten(e.During, 100)
 		}
@@ -494,7 +506,7 @@ func (p *page) exits(r *Report) {
 		if len(output) > 0 {
 			text += "; it last wrote"
 		}
-		p.marked(yellow, "!", text)
+		p.remarked(specs.Error, text)
 		for _, l := range output {
 			for _, part := range wrap(shorten(l, maxValue), p.width-4) {
 				p.line("  | " + part)
@@ -569,27 +581,28 @@ func headline(r *Report) string {
 	counts[specs.Skipped] -= left
 	total := len(r.Results) - left
 
-	// What went wrong comes first, then what keeps the run from saying more.
+	// What went wrong comes first. The line is short: what does not change
+	// how the headline is read is left to the counts by section.
 	var what []string
+	also := []specs.Verdict{specs.Blocked, specs.Error}
 	if len(failed) > 0 {
 		what = append(what, fmt.Sprintf("%s of %d failed", levels(failed), total))
-	} else if met := counts[specs.Pass] + counts[specs.SlowPass]; total > 0 {
-		what = append(what, count(met, "requirement", "requirements")+" met")
+	} else if total > 0 {
+		what = append(what, count(counts[specs.Pass]+counts[specs.SlowPass], "requirement", "requirements")+" met")
+		if n := counts[specs.SlowPass]; n > 0 {
+			what = append(what, fmt.Sprintf("%d of them slow", n))
+		}
+		also = slices.DeleteFunc(verdicts(counts), func(v specs.Verdict) bool { return v == specs.Pass || v == specs.SlowPass })
 	}
-	for _, v := range verdicts(counts) {
-		switch {
-		case counts[v] == 0, v == specs.Pass, v == specs.Fail:
-		case v == specs.NonStrict && r.Run.Strict, v == specs.Info && len(failed) > 0:
-		case v == specs.SlowPass && len(failed) == 0:
-			what = append(what, fmt.Sprintf("%d of them slow", counts[v]))
-		default:
+	for _, v := range also {
+		if counts[v] > 0 {
 			what = append(what, tally(counts[v], v))
 		}
 	}
 	text := strings.Join(what, ", ")
 	var notes []string
 	if left > 0 {
-		notes = append(notes, fmt.Sprintf("filtered: %d of %s %s run", total, count(len(r.Results), "requirement", "requirements"), were(total)))
+		notes = append(notes, fmt.Sprintf("filtered, %d of %s %s run", total, count(len(r.Results), "requirement", "requirements"), were(len(r.Results))))
 	}
 	if r.Summary.Cause != "" {
 		notes = append(notes, shorten(r.Summary.Cause, 300))
