@@ -103,7 +103,7 @@ type Reason struct {
 	Code            specs.Code  `json:"code"`
 	Message         string      `json:"message"`
 	Sent            string      `json:"sent,omitempty"`     // quoted, with the pauses between segments
-	Expected        []string    `json:"expected,omitempty"` // every outcome that was allowed
+	Expected        []string    `json:"expected"`           // every outcome that was allowed
 	Received        string      `json:"received,omitempty"` // quoted
 	FirstDifference *Difference `json:"first_difference,omitempty"`
 	Hint            string      `json:"hint,omitempty"` // the likely cause
