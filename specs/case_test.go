@@ -140,7 +140,7 @@ func TestTheReasonHoldsTheEvidence(t *testing.T) {
 		client.Expect("right.")
 	}, specs.Cause("the usual cause"))
 	g := NewWithT(t)
-	g.Expect(r.Reason.Sent).To(MatchRegexp(`^"que" · .*ms · "stion\?"$`))
+	g.Expect(r.Reason.Sent).To(MatchRegexp(`^"que" · [0-9.]+ ms · "stion\?"$`))
 	g.Expect(r.Reason.Expected).To(Equal([]string{`"right."`}))
 	g.Expect(r.Reason.Received).To(HavePrefix(`"Right.\n" `))
 	g.Expect(*r.Reason.Diff).To(Equal(specs.Difference{Offset: 0, Expected: `"right."`, Received: `"Right.\n"`}))

@@ -256,11 +256,11 @@ func diagnose(s wire.State, want int, waited time.Duration) (Code, string) {
 	case s.End == wire.RST && !some:
 		return ResetEarly, "the connection was reset without an answer"
 	case s.TimedOut && !some && want > 0:
-		return NoAnswer, fmt.Sprintf("no answer within %s; the connection is open", round(waited))
+		return NoAnswer, fmt.Sprintf("no answer within %s; the connection is open", took(waited))
 	case s.TimedOut && some && len(s.Unread) < want:
-		return PartialAnswer, fmt.Sprintf("a part of the answer, then nothing for the rest of %s", round(waited))
+		return PartialAnswer, fmt.Sprintf("a part of the answer, then nothing for the rest of %s", took(waited))
 	case s.TimedOut:
-		return NotClosed, fmt.Sprintf("the connection is still open after %s", round(waited))
+		return NotClosed, fmt.Sprintf("the connection is still open after %s", took(waited))
 	case want == 0:
 		return ExtraBytes, "bytes where only the end of the connection was due"
 	default:
@@ -369,7 +369,7 @@ func sentText(events []wire.Event) string {
 				segments++
 			}
 		}
-		parts = append(parts, fmt.Sprintf("%s in %d segments over %s", wire.Quote(all, shownBytes), segments, round(sent[n-1].At-sent[0].At)))
+		parts = append(parts, fmt.Sprintf("%s in %d segments over %s", wire.Quote(all, shownBytes), segments, took(sent[n-1].At-sent[0].At)))
 		if sent[n-1].Kind == wire.HalfClosed {
 			parts = append(parts, "FIN")
 		}
@@ -378,7 +378,7 @@ func sentText(events []wire.Event) string {
 	for i, e := range sent {
 		if i > 0 {
 			if gap := e.At - sent[i-1].At; gap >= 2*time.Millisecond {
-				parts = append(parts, round(gap).String())
+				parts = append(parts, took(gap))
 			}
 		}
 		if e.Kind == wire.HalfClosed {
@@ -416,7 +416,7 @@ func receivedText(events []wire.Event, s wire.State) string {
 		}
 	}
 	if len(s.Unread) > 0 && firstByte >= 0 && lastSent >= 0 {
-		text += fmt.Sprintf(" %s after ", round(firstByte-lastSent))
+		text += fmt.Sprintf(" %s after ", took(firstByte-lastSent))
 		if before < sends {
 			text += fmt.Sprintf("segment %d", before)
 		} else {
@@ -437,21 +437,21 @@ func receivedText(events []wire.Event, s wire.State) string {
 		case end < lastSent:
 			text += ", before all was sent"
 		default:
-			text += fmt.Sprintf(" %s after the last byte was sent", round(end-lastSent))
+			text += fmt.Sprintf(" %s after the last byte was sent", took(end-lastSent))
 		}
 	}
 	return text
 }
 
-// round makes a duration readable.
-func round(d time.Duration) time.Duration {
-	switch {
+// took makes a duration readable: "1.25 s", "30 ms", "0.11 ms".
+func took(d time.Duration) string {
+	switch ms := float64(d) / float64(time.Millisecond); {
 	case d >= time.Second:
-		return d.Round(10 * time.Millisecond)
-	case d >= 10*time.Millisecond:
-		return d.Round(time.Millisecond)
+		return fmt.Sprintf("%.4g s", d.Seconds())
+	case ms >= 10:
+		return fmt.Sprintf("%.0f ms", ms)
 	default:
-		return d.Round(10 * time.Microsecond)
+		return fmt.Sprintf("%.2g ms", ms)
 	}
 }
 
