@@ -373,7 +373,7 @@ func (c *Case) Join() {
 func (c *Case) nothingLeftOver() {
 	for _, cl := range c.clients {
 		if s := cl.conn.State(); !cl.left && len(s.Unread) > 0 {
-			cl.fail(ExtraBytes, "bytes follow the answer", []string{"nothing more"}, s, nil, false)
+			cl.extra(s)
 		}
 	}
 }

@@ -17,8 +17,9 @@ type Client struct {
 	c    *Case
 	conn *wire.Conn
 
-	exchange int  // index in the transcript at which the current exchange began
-	answered bool // the last expectation was met, and nothing was sent since
+	exchange int    // index in the transcript at which the current exchange began
+	answered bool   // the last expectation was met, and nothing was sent since
+	answer   string // the bytes that met it
 	left     bool // by our own doing: what is unread no longer matters
 }
 
@@ -54,11 +55,41 @@ func (cl *Client) SendByteByByte(message string) {
 }
 
 func (cl *Client) send(p []byte) {
-	if cl.answered {
-		cl.answered, cl.exchange = false, len(cl.c.transcript.Events())
-	}
+	cl.next()
 	// An error is not the end: what was sent before it may have been answered.
 	_ = cl.conn.Send(p, cl.wait(len(p)))
+}
+
+// next begins an exchange. What came since the last answer belongs to none.
+func (cl *Client) next() {
+	if !cl.answered {
+		return
+	}
+	if s := cl.conn.State(); len(s.Unread) > 0 {
+		cl.extra(s)
+	}
+	cl.answered, cl.exchange = false, len(cl.c.transcript.Events())
+}
+
+// extra fails the case for bytes that follow a right answer.
+func (cl *Client) extra(s wire.State) {
+	if !cl.answered {
+		cl.fail(NotSilent, "bytes where nothing was due", []string{"nothing"}, s, nil, false)
+	}
+	r := cl.reason(ExtraBytes, "bytes follow the answer", []string{wire.Quote([]byte(cl.answer), shownBytes) + ", and nothing more"}, s)
+	shown := s
+	shown.Unread = append([]byte(cl.answer), s.Unread...)
+	r.Received = cl.received(shown)
+	r.Diff = &Difference{Offset: len(cl.answer), Received: wire.Quote(s.Unread, 24)}
+	switch extra := string(s.Unread); {
+	case strings.Trim(extra, "\r\n") == "":
+		r.Hint = "a line end is written after the answer; the answer ends with its last byte"
+	case strings.Trim(extra, "\x00") == "":
+		r.Hint = "a NUL is written after the answer: the string is sent with its terminator"
+	case extra == cl.answer:
+		r.Hint = "the answer is written twice"
+	}
+	cl.c.fail(r, false)
 }
 
 // wait is how long an answer may take: longer for a message of megabytes.
@@ -68,9 +99,7 @@ func (cl *Client) wait(size int) time.Duration {
 
 // HalfClose ends our side (FIN) and goes on listening.
 func (cl *Client) HalfClose() {
-	if cl.answered {
-		cl.answered, cl.exchange = false, len(cl.c.transcript.Events())
-	}
+	cl.next()
 	_ = cl.conn.HalfClose()
 }
 
@@ -207,7 +236,7 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 	}
 	o := outcomes[index]
 	cl.conn.Consume(len(o.bytes))
-	cl.answered = true
+	cl.answered, cl.answer = true, o.bytes
 	if o.verdict != Pass {
 		if o.verdict == Info && cl.c.declared(cl.c.spec.DialectKey, cl.c.spec.DialectValue) {
 			cl.fail(WrongBytes, "the declared dialect does not allow this: "+o.why, expected[:1], s, nil, s.TimedOut)
@@ -227,7 +256,7 @@ func (cl *Client) ExpectSilence(why string) {
 	expected := []string{"silence: " + why}
 	switch {
 	case len(s.Unread) > 0 && cl.answered:
-		cl.fail(ExtraBytes, "bytes follow the answer", expected, s, nil, false)
+		cl.extra(s)
 	case len(s.Unread) > 0:
 		cl.fail(NotSilent, "bytes where nothing was due", expected, s, nil, false)
 	case s.End != "":
@@ -236,7 +265,7 @@ func (cl *Client) ExpectSilence(why string) {
 	case cl.c.ctx.Err() != nil:
 		cl.fail(OutOfTime, "", expected, s, nil, false)
 	}
-	cl.c.transcript.Add(cl.conn.ID, wire.Quiet, window.String())
+	cl.c.transcript.Add(cl.conn.ID, wire.Quiet, took(window))
 }
 
 // diagnose names the way in which an answer was missed.
@@ -338,16 +367,21 @@ func lineEnd(s string) string { return s[len(strings.TrimRight(s, "\r\n")):] }
 
 // reason gathers the evidence of the current exchange of this connection.
 func (cl *Client) reason(code Code, message string, expected []string, s wire.State) Reason {
-	r := Reason{Code: code, Message: message, Expected: expected}
-	events := cl.c.transcript.Events()
+	return Reason{Code: code, Message: message, Expected: expected, Sent: sentText(cl.events()), Received: cl.received(s)}
+}
+
+func (cl *Client) received(s wire.State) string { return receivedText(cl.events(), s) }
+
+// events is what happened on this connection since the exchange began.
+func (cl *Client) events() []wire.Event {
 	var own []wire.Event
+	events := cl.c.transcript.Events()
 	for _, e := range events[min(cl.exchange, len(events)):] {
 		if e.Conn == cl.conn.ID {
 			own = append(own, e)
 		}
 	}
-	r.Sent, r.Received = sentText(own), receivedText(own, s)
-	return r
+	return own
 }
 
 const shownBytes = 240

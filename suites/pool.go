@@ -247,7 +247,7 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		// Its own requirement was met, but nobody is served any more.
 		message := s.dead()
 		if restarted {
-			message = "the server had to be started again after this: " + s.exits[len(s.exits)-1].Status
+			message = "after this the server " + s.exits[len(s.exits)-1].Status
 		}
 		j.result.Verdict = specs.Fail
 		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}

@@ -245,7 +245,7 @@ func (s *session) alive(ctx context.Context, during string) (alive, restarted bo
 		s.kill(fmt.Sprintf("the target stopped serving during %s: %s", during, problem))
 		return false, false
 	}
-	exit := report.Exit{Status: problem, During: during, Output: s.process.Output().LastLines(8)}
+	exit := report.Exit{Status: "stopped serving (" + problem + ")", During: during, Output: s.process.Output().LastLines(8)}
 	if status, ok := s.process.ExitStatus(); ok {
 		exit.Status = status.String()
 	}

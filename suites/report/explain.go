@@ -51,7 +51,7 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 		p.line("  " + count(len(e.Catches), "faulty server is", "faulty servers are") + " caught by it:")
 	}
 	for _, f := range e.Catches {
-		p.wrapped("· "+f.Name+": "+f.Text, "    ")
+		p.wrapped("    · "+f.Name+": "+f.Text, "      ")
 	}
 	p.space()
 	p.line("  again: " + e.Result.Replay)

@@ -498,7 +498,7 @@ func (p *page) folded(r *Report) {
 func (p *page) exits(r *Report) {
 	exits := r.Target.Exits
 	for _, e := range first(exits, maxExits) {
-		text := "the server ended by itself: " + shorten(e.Status, 200)
+		text := "the server " + shorten(e.Status, 200)
 		if e.During != "" {
 			text += ", during " + shorten(e.During, 100)
 		}
