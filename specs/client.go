@@ -20,7 +20,7 @@ type Client struct {
 	exchange int    // index in the transcript at which the current exchange began
 	answered bool   // the last expectation was met, and nothing was sent since
 	answer   string // the bytes that met it
-	left     bool // by our own doing: what is unread no longer matters
+	left     bool   // by our own doing: what is unread no longer matters
 }
 
 // Case is the case that the client belongs to.

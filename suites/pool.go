@@ -54,45 +54,64 @@ func newPool(jobs []*job, width int, changed func(done, failed int, running []st
 // run executes every job. It returns when all are final, which is soon after
 // ctx has ended.
 func (p *pool) run(ctx context.Context) {
-	var confirm []*job
-	var mu sync.Mutex
-	var wg sync.WaitGroup
+	var together, alone []*job
 	for _, j := range p.jobs {
-		if j.spec.Perilous {
+		if j.session.serves.Class == specs.Unknown {
+			// Not one client has been served, with all the patience of a
+			// retry: there is nothing to kill, and nothing to wait longer for.
+			p.longRetries = maxLongRetries
+			together = append(together, j)
+		} else if j.spec.Perilous {
+			alone = append(alone, j)
+		} else {
+			together = append(together, j)
+		}
+	}
+	var silent []*job
+	for _, j := range p.suspects(p.abreast(ctx, together, p.together)) {
+		if j.result.Waited && p.longRetries >= maxLongRetries {
+			silent = append(silent, j)
 			continue
 		}
-		if p.settle(ctx, j) {
-			continue
+		p.confirm(ctx, j)
+	}
+	p.abreast(ctx, silent, func(ctx context.Context, j *job) bool {
+		p.confirm(ctx, j)
+		return true
+	})
+	for _, j := range alone {
+		if !p.settle(ctx, j) {
+			p.alone(ctx, j)
 		}
+	}
+}
+
+// abreast executes jobs with f, as many at a time as the target bears, and
+// returns those that f says are not final, in their order.
+func (p *pool) abreast(ctx context.Context, jobs []*job, f func(context.Context, *job) (final bool)) (rest []*job) {
+	open := make([]bool, len(jobs))
+	var wg sync.WaitGroup
+	for i, j := range jobs {
 		weight := min(int64(j.spec.Clients), j.session.width)
 		if p.width.Acquire(ctx, 1) != nil || j.session.room.Acquire(ctx, weight) != nil {
-			p.settle(ctx, j) // ctx has ended
+			open[i] = !p.settle(ctx, j) // ctx has ended
 			continue
 		}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			final := p.together(ctx, j)
+			open[i] = !f(ctx, j)
 			j.session.room.Release(weight)
 			p.width.Release(1)
-			if !final {
-				mu.Lock()
-				confirm = append(confirm, j)
-				mu.Unlock()
-			}
 		}()
 	}
 	wg.Wait()
-	slices.SortFunc(confirm, func(a, b *job) int { return slices.Index(p.jobs, a) - slices.Index(p.jobs, b) })
-	p.suspects(confirm)
-	for _, j := range confirm {
-		p.confirm(ctx, j)
-	}
-	for _, j := range p.jobs {
-		if j.spec.Perilous && !p.settle(ctx, j) {
-			p.alone(ctx, j)
+	for i, j := range jobs {
+		if open[i] {
+			rest = append(rest, j)
 		}
 	}
+	return rest
 }
 
 // settle gives a verdict to a job that need not, or cannot, be executed.
@@ -168,13 +187,15 @@ func (p *pool) together(ctx context.Context, j *job) (final bool) {
 	return false
 }
 
-// suspects handles what failed, not yet confirmed, on a server that has died
-// since: beside other cases it cannot be told any more what each did to it.
-func (p *pool) suspects(unconfirmed []*job) {
+// suspects blocks what failed, not yet confirmed, on a server that has died
+// since: beside other cases it cannot be told any more what each did to it. It
+// returns the others.
+func (p *pool) suspects(unconfirmed []*job) (rest []*job) {
 	for _, j := range unconfirmed {
 		s := j.session
 		if s.dead() == "" || s.width == 1 || !suspicious(j.result.Reason.Code) {
-			continue // it will be confirmed, or needs no confirmation
+			rest = append(rest, j)
+			continue
 		}
 		first := j.result.Reason
 		j.result.Verdict = specs.Blocked
@@ -182,32 +203,30 @@ func (p *pool) suspects(unconfirmed []*job) {
 			Message: fmt.Sprintf("failed once (%s), and could not be confirmed: %s", first.Message, s.dead())}
 		p.finish(j)
 	}
+	return rest
 }
 
 // confirm executes a failed job once more, alone, and takes the outcome.
 func (p *pool) confirm(ctx context.Context, j *job) {
 	s := j.session
-	select {
-	case <-j.done:
-		return
-	default:
-	}
 	if ctx.Err() != nil || s.dead() != "" {
 		p.finish(j) // the first failure has to do
 		return
 	}
 	factor := 1.0
-	if j.result.Waited && p.longRetries < maxLongRetries {
+	if j.result.Waited && p.longRetries < maxLongRetries { // so nothing else runs now
 		factor = retryFactor
 	}
 	first := j.result
+	s.alone.RLock() // others may be confirmed beside it
 	p.execute(ctx, j, factor)
+	s.alone.RUnlock()
 	again := &j.result
 	switch {
 	case ctx.Err() != nil:
 		*again = first
 	case failed(again.Verdict):
-		if first.Waited && again.Waited {
+		if factor == retryFactor && again.Waited {
 			p.longRetries++
 		}
 		if suspicious(again.Reason.Code) {
@@ -216,7 +235,9 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 			s.alone.Unlock()
 		}
 	default:
-		p.longRetries = 0
+		if factor == retryFactor {
+			p.longRetries = 0
+		}
 		if first.Waited && again.Longest > s.timing.Answer {
 			again.Verdict = specs.SlowPass
 			again.Reason = first.Reason
@@ -252,7 +273,7 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		j.result.Verdict = specs.Fail
 		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}
 		p.finish(j)
-	case failed(j.result.Verdict):
+	case failed(j.result.Verdict) && !(j.result.Waited && p.longRetries >= maxLongRetries):
 		p.confirm(ctx, j)
 	default:
 		p.finish(j)

@@ -23,9 +23,11 @@ type Dialer struct {
 }
 
 const (
-	// DefaultLimit leaves room for the longest answer that a specification
-	// of a line protocol waits for.
-	DefaultLimit = 2 << 20
+	// Unless Dialer.Limit says otherwise, a peer may leave as much unread as
+	// smallLimit and twice what it was sent, up to largeLimit: an echo of a
+	// mebibyte is no flood, a mebibyte in answer to nothing is.
+	smallLimit = 256 << 10
+	largeLimit = 2 << 20
 	// floodLimit ends the reading of a peer that sends for ever.
 	floodLimit = 32 << 20
 )
@@ -63,11 +65,7 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 		return nil, err
 	}
 	t.record(id, Connected, nil, d.Network+" "+d.Address)
-	limit := d.Limit
-	if limit == 0 {
-		limit = DefaultLimit
-	}
-	c := &Conn{ID: id, t: t, nc: nc, limit: limit, changed: make(chan struct{}),
+	c := &Conn{ID: id, t: t, nc: nc, limit: d.Limit, changed: make(chan struct{}),
 		datagram: d.Network == "udp" || d.Network == "unixgram", cleanup: cleanup}
 	go c.read()
 	return c, nil
@@ -121,7 +119,7 @@ func (c *Conn) read() {
 		if n > 0 || (c.datagram && err == nil) {
 			c.t.record(c.ID, Received, buf[:n], "")
 			c.received += int64(n)
-			if room := c.limit - len(c.unread); n > room {
+			if room := c.room(); n > room {
 				c.flooded = true
 				n = room
 			}
@@ -145,6 +143,15 @@ func (c *Conn) read() {
 			return
 		}
 	}
+}
+
+// room is how many more bytes may wait unread. c.mu is held.
+func (c *Conn) room() int {
+	limit := c.limit
+	if limit == 0 {
+		limit = min(largeLimit, smallLimit+2*int(c.sent))
+	}
+	return max(0, limit-len(c.unread))
 }
 
 // endOf normalises the many ways in which Go and the systems report an end.
@@ -230,13 +237,13 @@ func (c *Conn) Send(p []byte, d time.Duration) error {
 	// Recorded first: on a busy machine the answer could otherwise come
 	// before the question in the transcript.
 	c.t.record(c.ID, Sent, p, "")
-	n, err := c.nc.Write(p)
 	c.mu.Lock()
-	c.sent += int64(n)
-	if n > 0 {
-		c.lastSent = p[n-1]
+	c.sent += int64(len(p))
+	if len(p) > 0 {
+		c.lastSent = p[len(p)-1]
 	}
 	c.mu.Unlock()
+	_, err := c.nc.Write(p)
 	if err != nil {
 		c.t.record(c.ID, SendFailed, nil, err.Error())
 	}
