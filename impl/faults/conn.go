@@ -105,7 +105,7 @@ func (c *conn) slow() {
 		if n > 0 {
 			time.Sleep(head)
 			if first {
-				time.Sleep(head)
+				time.Sleep(2 * head)
 			}
 			first = false
 		}

@@ -446,7 +446,13 @@ func toAll(p *plan) {
 		r.enter(c)
 		heard := false
 		write := c.write
-		c.onRead(func(_ []byte, n int, err error) (int, error) { heard = true; return n, err })
+		c.onRead(func(_ []byte, n int, err error) (int, error) {
+			heard = true
+			if err != nil {
+				time.Sleep(head) // for those who come meanwhile to hear the last answer
+			}
+			return n, err
+		})
 		c.write = func(b []byte) (int, error) {
 			if heard {
 				for _, other := range r.all() {

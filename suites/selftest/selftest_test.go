@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"conform/impl/faults"
 	"conform/specs"
@@ -17,7 +19,7 @@ import (
 // several times slower, the servers too.
 func options() Options {
 	if raceEnabled {
-		return Options{Width: 48, Timing: DefaultTiming().Scale(4)}
+		return Options{Width: 96, Timing: DefaultTiming().Scale(2)}
 	}
 	return Options{}
 }
@@ -35,6 +37,13 @@ func TestMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.WriteText(t.Output())
+	// What hangs in a fault ends with its server.
+	for wait := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > 50 && time.Now().Before(wait); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := runtime.NumGoroutine(); n > 50 {
+		t.Errorf("%d goroutines are left", n)
+	}
 	for _, g := range m.Gaps {
 		t.Error(g)
 	}
