@@ -132,7 +132,8 @@ func (s *session) preflight(ctx context.Context, factor float64, declared map[st
 	s.ask(ctx, s.timing, func(c *specs.Case) {
 		client := c.Dial()
 		s.served(c, client, s.timing.Answer)
-		if client.Leave(); !client.Ended() {
+		began := time.Now()
+		if client.Leave(); time.Since(began) >= s.timing.Leave {
 			// It does not end its side when a client leaves. That is judged
 			// elsewhere; here it would only be waited for again and again.
 			s.timing.Leave = s.timing.Gap

@@ -19,6 +19,17 @@ func errors() specs.Section {
 		empty  = "empty items are skipped, or count as 0"
 	)
 	return specs.Section{Name: "errors", Title: "What is no line of integers", Specs: []specs.Spec{
+		specs.Requirement("calc/errors/character-in-two-segments", specs.Must, listing,
+			"A character of several bytes that is cut in two is an error like any other.",
+			func(c *specs.Case) {
+				client := dial(c)
+				for range 3 { // on a busy machine two segments may be read as one
+					client.SendSegments("1,\xc3", "\xa9\r\n")
+					client.Expect(failure(c))
+				}
+				exchange(client, "1,2", sum(c, "3"))
+			}, specs.Covers("CALC-05", "CALC-11"),
+			specs.Cause("each read is decoded by itself; decode the whole line")),
 		spec("words", specs.Must, "Words are an error.", "a word counts as 0, or ends the connection", "hello", "a,1", "one,two", "True", "None"),
 		spec("partly-wrong", specs.Must, "One wrong item makes the whole line an error.", "wrong items are skipped", "1,a", "1,2,x", "x,1,2"),
 		spec("empty-line", specs.Must, "An empty line is an error.", "an empty line is skipped, counts as 0, or is taken for the end of the client", ""),

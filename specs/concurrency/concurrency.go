@@ -57,6 +57,7 @@ func Section(protocol string, m Conversation) specs.Section {
 				second := c.Dial()
 				message, answer := m.Ask(c, 2, 0)
 				second.Send(message)
+				first.ExpectSilence("it has not asked")
 				first.Leave()
 				m.Open(second)
 				second.Expect(answer)
@@ -143,6 +144,7 @@ func Section(protocol string, m Conversation) specs.Section {
 				holder, other := m.dial(c), m.dial(c)
 				head, tail, answer := m.Partial(c, 1)
 				holder.Send(head)
+				holder.ExpectSilence("its message is not whole")
 				m.ask(c, other, 2, 0)
 				newcomer := m.dial(c)
 				m.ask(c, newcomer, 3, 0)
@@ -174,7 +176,7 @@ func Section(protocol string, m Conversation) specs.Section {
 					m.ask(c, other, 2, i)
 					other.Send(head)
 					vanish(other)
-					m.ask(c, stays, 1, i+1)
+					m.ask(c, stays, 1, i+2) // not what the other asked
 				}
 				c.StillServes()
 			}, specs.Clients(2), specs.Perilous, specs.Covers("CONC-10"),

@@ -70,6 +70,7 @@ func answers() specs.Section {
 					client.Send(line)
 					client.Expect(echoed(c, ""))
 				}
+				client.ExpectSilence("one line has one answer")
 			}, specs.Covers("ECHO-07"),
 			specs.Cause("an empty line is skipped, or taken for the end of the client")),
 
@@ -173,6 +174,19 @@ func quoting() specs.Section {
 			specs.Cause("the text is put between quotes as it is; the tutorial quotes it as Python's ascii() does"))
 	}
 	return specs.Section{Name: "quoting", Title: "How the text is quoted", Specs: []specs.Spec{
+		specs.Requirement("echo/quoting/character-in-two-segments", specs.Should, clause,
+			"A character of several bytes that is cut in two is one character.",
+			func(c *specs.Case) {
+				client := c.Dial()
+				for range 3 { // on a busy machine two segments may be read as one
+					client.SendSegments("\xc3", "\xa9\r\n")
+					client.ExpectOneOf(specs.Exactly(`Echoed: '\xe9'`+lines.End(c)),
+						specs.Exactly("Echoed: 'é'"+lines.End(c)).Info("the text is quoted as it is"))
+				}
+				client.Send("again\r\n")
+				client.Expect(echoed(c, "again"))
+			}, specs.Covers("ECHO-05", "ECHO-08"),
+			specs.Cause("each read is decoded by itself; decode the whole line")),
 		spec("single-quote", "A text with a single quote is put between double quotes.", `it's`, `"it's"`),
 		spec("double-quotes", "Double quotes need no escape between single quotes.", `say "x"`, `'say "x"'`),
 		spec("both-quotes", "With both kinds, the single quote is escaped.", `it's "x"`, `'it\'s "x"'`),

@@ -96,9 +96,11 @@ func (m Model) Framing() []specs.Spec {
 			"A CRLF that arrives in two segments ends one line, not two.",
 			func(c *specs.Case) {
 				client := m.Dial(c)
-				line, answer := m.Ask(c)
-				client.SendSegments(line+"\r", "\n")
-				client.Expect(answer)
+				for range 3 { // on a busy machine two segments may be read as one
+					line, answer := m.Ask(c)
+					client.SendSegments(line+"\r", "\n")
+					client.Expect(answer)
+				}
 				client.ExpectSilence("one line has one answer")
 				m.exchange(c, client, "\r\n")
 			}, specs.Covers(m.Rows.LineEnds...),
@@ -136,7 +138,7 @@ func (m Model) Framing() []specs.Spec {
 				client := m.Dial(c)
 				line, answer := m.Ask(c)
 				line += "\r\n"
-				for cut := 1; cut < len(line); cut++ {
+				for cut := len(line) - 1; cut > 0; cut-- { // the line end first: what it adds shows in the next answer
 					client.SendSegments(line[:cut], line[cut:])
 					client.Expect(answer)
 				}
@@ -146,7 +148,7 @@ func (m Model) Framing() []specs.Spec {
 			"A line may come one byte at a time.",
 			func(c *specs.Case) {
 				client := m.Dial(c)
-				for _, end := range []string{"\n", "\r\n"} {
+				for _, end := range []string{"\r\n", "\n"} { // so that what follows the first answer shows
 					line, answer := m.Ask(c)
 					client.SendByteByByte(line + end)
 					client.Expect(answer)
@@ -191,6 +193,7 @@ func (m Model) Framing() []specs.Spec {
 					client.Send(line + "\r\n")
 					client.Expect(m.Answer(c, line))
 				}
+				m.exchange(c, client, "\r\n")
 			}, specs.Covers(m.Rows.Joining...),
 			specs.Cause("a line ends where a read ends, or a fixed buffer cuts it")),
 	}
@@ -301,6 +304,7 @@ func (m Model) Quit() []specs.Spec {
 					m.exchange(c, client, "\r\n")
 					client.Send("quit\r\n")
 					client.ExpectOneOf(specs.Exactly(Closed(c)).ThenFIN())
+					client.Leave() // a server may wait for the client's end
 				}
 			}, specs.Covers(append(m.Rows.Quit, "CONC-05")...),
 			specs.Cause("something is used up by each connection")),

@@ -24,6 +24,8 @@ func Protocol() specs.Protocol {
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")
 			cl.Expect("Ugly.")
+			cl.Send("Simple is better than?")
+			cl.Expect("Complex.")
 		},
 		// The protocol has no word for leaving: the client ends its side,
 		// and most servers then end theirs.

@@ -1,0 +1,125 @@
+package faults
+
+import (
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Degenerate lists servers that keep to no protocol at all. None of them may
+// meet any requirement, and the kit has to survive them.
+func Degenerate() []Fault {
+	return []Fault{
+		raw("hangs-up", "Hangs up as soon as a client connects.",
+			func(net.Conn, <-chan struct{}) {}),
+		raw("resets", "Resets every connection as soon as it is made.",
+			func(c net.Conn, _ <-chan struct{}) { linger0(c) }),
+		raw("silent", "Reads everything and never says a word.",
+			func(c net.Conn, done <-chan struct{}) { io.Copy(io.Discard, c); <-done }),
+		raw("never-reads", "Accepts and never reads.",
+			func(_ net.Conn, done <-chan struct{}) { <-done }),
+		raw("hangs-up-at-first-byte", "Hangs up at the first byte of a client.",
+			func(c net.Conn, _ <-chan struct{}) { c.Read(make([]byte, 1)) }),
+		raw("echoes-anything", "Sends every byte back.",
+			func(c net.Conn, _ <-chan struct{}) { io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c}) }),
+		raw("floods", "Sends without end.",
+			func(c net.Conn, done <-chan struct{}) {
+				// At once more than anyone waits for; then without haste,
+				// because many of these run side by side.
+				flood := []byte(strings.Repeat("Ugly.", 600<<10))
+				for {
+					if _, err := c.Write(flood); err != nil {
+						return
+					}
+					flood = flood[:64<<10]
+					select {
+					case <-time.After(5 * time.Millisecond):
+					case <-done:
+						return
+					}
+				}
+			}),
+		raw("drips", "Sends one byte every few milliseconds, for ever.",
+			func(c net.Conn, done <-chan struct{}) {
+				tick := time.NewTicker(5 * time.Millisecond)
+				defer tick.Stop()
+				for {
+					select {
+					case <-tick.C:
+					case <-done:
+						return
+					}
+					if _, err := c.Write([]byte(".")); err != nil {
+						return
+					}
+				}
+			}),
+		raw("same-line-always", "Answers whatever comes with the same line.",
+			func(c net.Conn, _ <-chan struct{}) {
+				b := make([]byte, 16<<10)
+				for {
+					if _, err := c.Read(b); err != nil {
+						return
+					}
+					if _, err := c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); err != nil {
+						return
+					}
+				}
+			}),
+		raw("garbage", "Sends bytes that mean nothing, with escape codes among them, and reads on.",
+			func(c net.Conn, _ <-chan struct{}) {
+				c.Write([]byte("\x00\xff\x1b[2J\x1b]0;x\x07\xc3\x28]]><script>\r\n"))
+				io.Copy(io.Discard, c)
+			}),
+	}
+}
+
+func linger0(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+}
+
+// raw is a server that talks on bare connections and closes them at the end.
+func raw(name, text string, talk func(c net.Conn, done <-chan struct{})) Fault {
+	return Fault{Name: name, Text: text, start: func(ln net.Listener) *Server {
+		s := newServer(ln)
+		var mu sync.Mutex
+		open := map[net.Conn]bool{}
+		s.close = func() {
+			ln.Close()
+			mu.Lock()
+			defer mu.Unlock()
+			for c := range open {
+				c.Close()
+			}
+		}
+		close(s.ready)
+		go func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				open[c] = true
+				mu.Unlock()
+				select {
+				case <-s.done: // closed meanwhile
+					c.Close()
+				default:
+				}
+				go func() {
+					talk(c, s.done)
+					mu.Lock()
+					delete(open, c)
+					mu.Unlock()
+					c.Close()
+				}()
+			}
+		}()
+		return s
+	}}
+}

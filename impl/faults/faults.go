@@ -1,0 +1,151 @@
+// Package faults holds the reference servers with one small, named fault each:
+// what students' servers really do wrong. They prove that the kit sees it, and
+// each Text says what there is to learn.
+//
+// A fault is a change to the plan of a correct server: to its handlers, to its
+// connections, or to the way in which it takes clients. It shows every time,
+// not by chance.
+package faults
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"conform/impl"
+	"conform/impl/calc"
+	"conform/impl/echo"
+	"conform/impl/serve"
+	"conform/impl/zen"
+)
+
+// Fault is one defect of a server.
+type Fault struct {
+	Protocol string // empty for a degenerate server, which has none
+	Name     string
+	Text     string // what a server with this fault does, in one sentence
+
+	// Bound is how many clients the server claims to serve at once; 0 is any
+	// number. A server that claims one is serial, and rightly so.
+	Bound int
+
+	change change
+	start  func(net.Listener) *Server // for servers that are not built on a handler
+}
+
+// change is a fault as a change to the plan of a correct server.
+type change func(*plan)
+
+// plan is a correct server before it starts. It is made anew for each server,
+// so that what a change keeps between connections is not shared with others.
+type plan struct {
+	handler func() impl.Handler // makes the handler of each connection
+	accept  []func(*conn)       // called with each new connection, to set its hooks
+	limit   int                 // connections that are served at once; 0 is any number
+	listen  func(net.Listener) net.Listener
+
+	die  func()          // ends the whole server, as an uncaught error does
+	done <-chan struct{} // closed when the server is closed: who hangs, hangs until then
+}
+
+// Server is a server that runs.
+type Server struct {
+	done   chan struct{} // closed by Close
+	once   sync.Once
+	addr   net.Addr
+	ready  chan struct{} // closed when close is set
+	close  func()
+	ended  chan struct{} // closed when the server has ended, by itself or not
+	ending sync.Once
+}
+
+func newServer(ln net.Listener) *Server {
+	return &Server{done: make(chan struct{}), ready: make(chan struct{}), ended: make(chan struct{}), addr: ln.Addr()}
+}
+
+// Addr returns the address of the listener.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// Close ends the server and every connection. It does not wait for them.
+func (s *Server) Close() error {
+	s.once.Do(func() { close(s.done) })
+	s.die()
+	return nil
+}
+
+// die ends the server from within: its listener first, so that nobody is
+// served after the death.
+func (s *Server) die() {
+	<-s.ready
+	s.close()
+	s.ending.Do(func() { close(s.ended) })
+}
+
+// Done is closed when the server has ended: by its fault, or by Close.
+func (s *Server) Done() <-chan struct{} { return s.ended }
+
+// Shutdown closes the server: one with a fault has no manners to keep.
+func (s *Server) Shutdown(context.Context) error { return s.Close() }
+
+// Start serves ln with the fault. The listener is the server's from now on.
+func (f Fault) Start(ln net.Listener) *Server {
+	if f.start != nil {
+		return f.start(ln)
+	}
+	s := newServer(ln)
+	p := &plan{handler: reference(f.Protocol), die: s.die, done: s.done}
+	f.change(p)
+	inner := serve.Start(newListener(ln, p), func() impl.Handler { return p.handler() }, serve.Options{})
+	s.close = func() { inner.Close() }
+	close(s.ready)
+	return s
+}
+
+// reference returns what makes the handlers of a correct server.
+func reference(protocol string) func() impl.Handler {
+	switch protocol {
+	case "zen":
+		return zen.New
+	case "echo":
+		return echo.New
+	default:
+		return func() impl.Handler { return calc.New(calc.Options{}) }
+	}
+}
+
+// Protocols lists the protocols that have faults.
+func Protocols() []string { return []string{"zen", "echo", "calc"} }
+
+// For lists the faults of a protocol.
+func For(protocol string) []Fault {
+	var list []Fault
+	switch protocol {
+	case "zen":
+		list = append(zenFaults(), shared(traits{end: '?', question: "Beautiful is better than?"})...)
+	case "echo":
+		list = append(echoFaults(), lineFaults()...)
+		list = append(list, shared(traits{end: '\n', question: "hello\r\n"})...)
+	case "calc":
+		list = append(calcFaults(), lineFaults()...)
+		list = append(list, shared(traits{end: '\n', question: "1,2\r\n"})...)
+	}
+	for i := range list {
+		list[i].Protocol = protocol
+	}
+	return list
+}
+
+// All lists the faults of all protocols.
+func All() []Fault {
+	var list []Fault
+	for _, p := range Protocols() {
+		list = append(list, For(p)...)
+	}
+	return list
+}
+
+// Reference is the server without a fault that the faults of a protocol are
+// made from.
+func Reference(protocol string) Fault {
+	return Fault{Protocol: protocol, Name: "reference", Text: "Has no fault.", change: func(*plan) {}}
+}

@@ -1,0 +1,303 @@
+// Package selftest runs the specs against servers with one fault each, and
+// says which spec catches which fault: a fault that no spec catches is a hole
+// in the kit, and a spec that catches none proves nothing.
+//
+// Each pair has a server of its own in this process, so that what one breaks
+// is not held against another, and short waits, because those servers answer
+// at once or not at all.
+package selftest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"conform/impl/faults"
+	"conform/specs"
+	"conform/specs/wire"
+	"conform/suites"
+)
+
+// Options say how much is run, and how. The zero value runs everything.
+type Options struct {
+	// Globs; none is all. A fault matches by its name or protocol/name.
+	Protocols, Faults, Specs []string
+
+	Width    int                   // pairs at a time; 0 is DefaultWidth
+	Timing   specs.Timing          // zero is DefaultTiming
+	Seed     uint64                // of the random input
+	Progress func(done, total int) // called after each pair, not concurrently
+}
+
+// DefaultWidth is how many pairs run at a time: nearly all of them wait.
+const DefaultWidth = 128
+
+// DefaultTiming is the shortest that has been seen to give the same matrix on
+// a busy machine of two cores.
+func DefaultTiming() specs.Timing {
+	return specs.Timing{Answer: 600 * time.Millisecond, Quiet: 100 * time.Millisecond, Gap: 8 * time.Millisecond, Leave: 100 * time.Millisecond}
+}
+
+// patience is how long a pair may take before something is wrong with the kit.
+const patience = 60 * time.Second
+
+// dialects is what would be detected of the reference servers.
+func dialects(protocol string) map[string]specs.Setting {
+	switch protocol {
+	case "echo":
+		return map[string]specs.Setting{"line-ends": {Value: "crlf"}}
+	case "calc":
+		return map[string]specs.Setting{"line-ends": {Value: "mixed"}, "label": {Value: "integers"}}
+	}
+	return nil
+}
+
+// kind is what a pair's server is.
+type kind int
+
+const (
+	faulty kind = iota
+	reference
+	degenerate
+)
+
+// pair is one spec to be run against one server.
+type pair struct {
+	protocol specs.Protocol
+	spec     specs.Spec
+	kind     kind
+	fault    faults.Fault
+	verdict  specs.Verdict
+	reason   specs.Reason
+	began    time.Time
+	waited   bool // the verdict rests on a wait that ran out
+}
+
+// Run executes every selected spec against the reference server, every
+// selected fault and every degenerate server. The error is about the options
+// or the environment; gaps are in the Matrix.
+func Run(ctx context.Context, o Options) (*Matrix, error) {
+	began := time.Now()
+	pairs, err := plan(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := execute(ctx, o, pairs); err != nil {
+		return nil, err
+	}
+	m := newMatrix(o, pairs)
+	m.Duration = time.Since(began)
+	return m, nil
+}
+
+// Catches returns the faults that a spec catches, in the order of faults.All.
+func Catches(ctx context.Context, specID string) ([]faults.Fault, error) {
+	return catches(ctx, specID, Options{})
+}
+
+func catches(ctx context.Context, specID string, o Options) ([]faults.Fault, error) {
+	o.Specs = []string{specID}
+	pairs, err := plan(o)
+	if err != nil {
+		return nil, err
+	}
+	pairs = slices.DeleteFunc(pairs, func(p *pair) bool { return p.kind != faulty })
+	if err := execute(ctx, o, pairs); err != nil {
+		return nil, err
+	}
+	var caught []faults.Fault
+	for _, p := range pairs {
+		if p.catches() {
+			caught = append(caught, p.fault)
+		}
+	}
+	return caught, nil
+}
+
+// plan lists the selected pairs. A pattern that selects nothing is an error.
+func plan(o Options) ([]*pair, error) {
+	for _, globs := range [][]string{o.Protocols, o.Faults, o.Specs} {
+		for _, g := range globs {
+			if !doublestar.ValidatePattern(g) {
+				return nil, fmt.Errorf("%q is not a pattern: see the rules of doublestar", g)
+			}
+		}
+	}
+	used := map[string]bool{}
+	selects := func(globs []string, names ...string) bool {
+		found := len(globs) == 0
+		for _, g := range globs {
+			for _, name := range names {
+				if doublestar.MatchUnvalidated(g, name) {
+					used[g], found = true, true
+				}
+			}
+		}
+		return found
+	}
+	var pairs []*pair
+	for _, p := range suites.Protocols() {
+		if !selects(o.Protocols, p.Name) {
+			continue
+		}
+		var faulted []faults.Fault
+		for _, f := range faults.For(p.Name) {
+			if selects(o.Faults, f.Name, p.Name+"/"+f.Name) {
+				faulted = append(faulted, f)
+			}
+		}
+		for _, s := range p.Specs() {
+			if !selects(o.Specs, s.ID) {
+				continue
+			}
+			pairs = append(pairs, &pair{protocol: p, spec: s, kind: reference, fault: faults.Reference(p.Name)})
+			for _, f := range faults.Degenerate() {
+				pairs = append(pairs, &pair{protocol: p, spec: s, kind: degenerate, fault: f})
+			}
+			for _, f := range faulted {
+				if f.Bound == 0 || s.Clients <= f.Bound || s.Queues {
+					pairs = append(pairs, &pair{protocol: p, spec: s, kind: faulty, fault: f})
+				}
+			}
+		}
+	}
+	for _, globs := range [][]string{o.Protocols, o.Faults, o.Specs} {
+		for _, g := range globs {
+			if !used[g] {
+				return nil, fmt.Errorf("nothing matches %q", g)
+			}
+		}
+	}
+	return pairs, nil
+}
+
+// execute runs the pairs in a bounded pool.
+func execute(ctx context.Context, o Options, pairs []*pair) error {
+	width, timing := o.Width, o.Timing
+	if width <= 0 {
+		width = DefaultWidth
+	}
+	if timing == (specs.Timing{}) {
+		timing = DefaultTiming()
+	}
+	// Shuffled, so that pairs that wait and pairs that work run side by side.
+	order := rand.New(rand.NewPCG(1, 2)).Perm(len(pairs))
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		done  int
+		first error
+	)
+	beats := newPulse()
+	defer close(beats.stop)
+	places := make(chan struct{}, width)
+	for _, i := range order {
+		places <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-places }()
+			err := pairs[i].run(ctx, host(i), timing, o.Seed)
+			for range attempts - 1 {
+				if err != nil || ctx.Err() != nil || !pairs[i].spoiled(beats, timing) {
+					break
+				}
+				err = pairs[i].run(ctx, host(i), timing, o.Seed)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil && first == nil {
+				first = err
+			}
+			if done++; o.Progress != nil {
+				o.Progress(done, len(pairs))
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return first
+}
+
+// run executes the pair's spec on a fresh server.
+func (p *pair) run(ctx context.Context, host string, timing specs.Timing, seed uint64) error {
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return fmt.Errorf("no server can be started: %w", err)
+	}
+	server := p.fault.Start(ln)
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r := specs.Run(ctx, p.spec, specs.Env{
+		Protocol: p.protocol,
+		Dialer:   wire.Dialer{Network: "tcp", Address: server.Addr().String(), Timeout: 2 * time.Second},
+		Timing:   timing,
+		Dialects: dialects(p.protocol.Name),
+		Serves:   p.serves(),
+		Seed:     seed,
+	})
+	p.verdict, p.reason, p.began, p.waited = r.Verdict, r.Reason, r.Started, r.Waited || r.Reason.Code == specs.ConnectFailed
+	return nil
+}
+
+// attempts is how often a pair is run at most while the machine stalls.
+const attempts = 6
+
+// spoiled says that the verdict is not to be trusted, because this process did
+// not get on: for so long that an answer came too late, or that something said
+// into a silence may have been missed. It does not look at what the verdict is.
+func (p *pair) spoiled(beats *pulse, timing specs.Timing) bool {
+	most := beats.longest(p.began)
+	if p.waited {
+		return most > timing.Answer/4
+	}
+	return most > timing.Quiet/2
+}
+
+// serves is what would be found out of how the server serves several clients.
+func (p *pair) serves() specs.Concurrency {
+	switch {
+	case p.kind == degenerate:
+		// A bound, so that the spec that needs one has something to say.
+		return specs.Concurrency{Class: specs.Bounded, Bound: 4, Evidence: "assumed"}
+	case p.fault.Bound == 1:
+		return specs.Concurrency{Class: specs.Serial, Bound: 1, Evidence: "claimed by the server"}
+	case p.fault.Bound > 1:
+		return specs.Concurrency{Class: specs.Bounded, Bound: p.fault.Bound, Evidence: "claimed by the server"}
+	default:
+		return specs.Concurrency{Class: specs.Concurrent, Bound: 17, Evidence: "claimed by the server"}
+	}
+}
+
+// catches says whether the spec sees that something is wrong.
+func (p *pair) catches() bool { return p.verdict == specs.Fail || p.verdict == specs.NonStrict }
+
+// passes says whether the spec finds nothing wrong.
+func (p *pair) passes() bool {
+	return slices.Contains([]specs.Verdict{specs.Pass, specs.Info, specs.SlowPass, specs.Unsupported}, p.verdict)
+}
+
+// key names the fault among those of all protocols.
+func (p *pair) key() string { return strings.Join([]string{p.protocol.Name, p.fault.Name}, "/") }
+
+// host is the address that the i-th server listens on. Tens of thousands of
+// servers leave so many ports of one address in TIME_WAIT that to find a free
+// one takes longer than all the rest; Linux has more than one address to give.
+func host(i int) string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	return fmt.Sprintf("127.0.%d.%d", 1+i/200%200, 1+i%200)
+}

@@ -1,0 +1,157 @@
+package selftest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"conform/impl/faults"
+	"conform/specs"
+)
+
+// options are the waits that a test bears: the race detector makes everything
+// several times slower, the servers too.
+func options() Options {
+	if raceEnabled {
+		return Options{Width: 96, Timing: DefaultTiming().Scale(2)}
+	}
+	return Options{}
+}
+
+// TestMatrix is the whole of it: every fault is caught, every spec catches,
+// the reference passes and nothing degenerate does.
+func TestMatrix(t *testing.T) {
+	o := options()
+	if testing.Short() || raceEnabled {
+		// A part of the faults; a spec may then catch none of them.
+		o.Faults = []string{"{serial,three-at-once,worker-never-returns,broadcasts,dies-on-reset,read-is-*,quit-*,64-bits,atoi,quoted-as-it-is}"}
+	}
+	m, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.WriteText(t.Output())
+	// What hangs in a fault ends with its server.
+	for wait := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > 50 && time.Now().Before(wait); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := runtime.NumGoroutine(); n > 50 {
+		t.Errorf("%d goroutines are left", n)
+	}
+	for _, g := range m.Gaps {
+		t.Error(g)
+	}
+	// For comparing runs.
+	if path := os.Getenv("CONFORM_SELFTEST_JSON"); path != "" {
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := m.WriteJSON(f); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFaultsAreWellFormed(t *testing.T) {
+	for _, protocol := range faults.Protocols() {
+		list := faults.For(protocol)
+		if len(list) < 25 {
+			t.Errorf("%s has %d faults; 25 are due", protocol, len(list))
+		}
+		checkNames(t, protocol, list)
+	}
+	checkNames(t, "degenerate", faults.Degenerate())
+}
+
+func checkNames(t *testing.T, where string, list []faults.Fault) {
+	seen := map[string]bool{}
+	for _, f := range list {
+		if seen[f.Name] {
+			t.Errorf("%s/%s is there twice", where, f.Name)
+		}
+		seen[f.Name] = true
+		if f.Name == "" || strings.Trim(f.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			t.Errorf("%s/%s: a name is small letters, digits and hyphens", where, f.Name)
+		}
+		if !strings.HasSuffix(f.Text, ".") {
+			t.Errorf("%s/%s: the text is not a sentence: %q", where, f.Name, f.Text)
+		}
+	}
+}
+
+func TestCatches(t *testing.T) {
+	caught, err := catches(context.Background(), "zen/framing/split-question", options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(caught, func(f faults.Fault) bool { return f.Name == "read-is-a-question" }) {
+		t.Errorf("zen/framing/split-question does not catch read-is-a-question, only %d others", len(caught))
+	}
+}
+
+func TestSelectionOfNothingIsAnError(t *testing.T) {
+	for _, o := range []Options{{Protocols: []string{"zem"}}, {Faults: []string{"none-*"}}, {Specs: []string{"zen/nothing/*"}}, {Specs: []string{"["}}} {
+		if _, err := Run(context.Background(), o); err == nil {
+			t.Errorf("no error for %+v", o)
+		}
+	}
+}
+
+func TestForms(t *testing.T) {
+	o := options()
+	o.Specs, o.Faults = []string{"zen/answers/simple"}, []string{"zen/{case-folded,newline-appended,lower-case-answers}"}
+	last := 0
+	o.Progress = func(done, total int) {
+		if last++; done != last || done > total {
+			t.Errorf("progress says %d of %d", done, total)
+		}
+	}
+	m, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var j bytes.Buffer
+	if err := m.WriteJSON(&j); err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		Schema string
+		Faults []struct {
+			Protocol, Fault string
+			CaughtBy        []string `json:"caught_by"`
+		}
+		Specs []struct {
+			ID      string
+			Catches []string
+		}
+	}
+	if err := json.Unmarshal(j.Bytes(), &read); err != nil {
+		t.Fatal(err)
+	}
+	if read.Schema != Schema || len(read.Faults) != 3 || len(read.Specs) != 1 || !slices.Contains(read.Specs[0].Catches, "lower-case-answers") {
+		t.Errorf("unexpected JSON: %s", j.Bytes())
+	}
+	var text strings.Builder
+	if err := m.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "lower-case-answers") || !strings.Contains(text.String(), "no gap") {
+		t.Errorf("unexpected text: %s", text.String())
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(specs.ErrInterrupted)
+	if _, err := Run(ctx, Options{}); err != specs.ErrInterrupted {
+		t.Errorf("an interrupted run returned %v", err)
+	}
+}
