@@ -62,7 +62,7 @@ func (cl *Client) send(p []byte) {
 
 // next begins an exchange. What came since the last answer belongs to none.
 func (cl *Client) next() {
-	if !cl.answered {
+	if !cl.answered || cl.left {
 		return
 	}
 	if s := cl.conn.State(); len(s.Unread) > 0 {

@@ -69,11 +69,14 @@ func (p *pool) run(ctx context.Context) {
 	}
 	var silent []*job
 	for _, j := range p.suspects(p.abreast(ctx, together, p.together)) {
-		if j.result.Waited && p.longRetries >= maxLongRetries {
+		switch {
+		case j.result.Waited && j.session.serves.Class == specs.Unknown:
+			p.finish(j) // the look before the run has confirmed it
+		case j.result.Waited && p.longRetries >= maxLongRetries:
 			silent = append(silent, j)
-			continue
+		default:
+			p.confirm(ctx, j)
 		}
-		p.confirm(ctx, j)
 	}
 	p.abreast(ctx, silent, func(ctx context.Context, j *job) bool {
 		p.confirm(ctx, j)
@@ -174,17 +177,27 @@ func (p *pool) together(ctx context.Context, j *job) (final bool) {
 		return true
 	}
 	if suspicious(j.result.Reason.Code) {
-		// One look at the server serves all that failed before it.
-		s.alone.Lock()
-		s.mu.Lock()
-		stale := s.healthy.Before(j.result.Started.Add(j.result.Duration))
-		s.mu.Unlock()
-		if stale {
-			s.alive(ctx, j.spec.ID+" and what ran beside it")
-		}
-		s.alone.Unlock()
+		p.look(ctx, j)
 	}
 	return false
+}
+
+// look makes sure that the server is still alive after a job has failed. One
+// look serves all the jobs that failed before it: each waits for the cases that
+// run, and lets none begin.
+func (p *pool) look(ctx context.Context, j *job) {
+	s := j.session
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	s.mu.Lock()
+	fresh := s.healthy.After(j.result.Started.Add(j.result.Duration))
+	s.mu.Unlock()
+	if fresh || s.dead() != "" {
+		return
+	}
+	s.alone.Lock()
+	defer s.alone.Unlock()
+	s.alive(ctx, j.spec.ID)
 }
 
 // suspects blocks what failed, not yet confirmed, on a server that has died
@@ -230,9 +243,7 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 			p.longRetries++
 		}
 		if suspicious(again.Reason.Code) {
-			s.alone.Lock()
-			s.alive(ctx, j.spec.ID)
-			s.alone.Unlock()
+			p.look(ctx, j)
 		}
 	default:
 		if factor == retryFactor {

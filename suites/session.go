@@ -39,6 +39,7 @@ type session struct {
 	alone sync.RWMutex
 	door  sync.Mutex // see specs.Env
 
+	looking sync.Mutex // held by the one that looks whether the server is alive
 	mu      sync.Mutex
 	healthy time.Time // when the server was last seen to serve
 	cause   string    // why it is dead; empty while it lives
@@ -150,7 +151,7 @@ func (s *session) preflight(ctx context.Context, factor float64, declared map[st
 	for _, d := range s.protocol.Dialects {
 		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
 			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
-		} else if d.Detect != nil {
+		} else if d.Detect != nil && s.serves.Class != specs.Unknown {
 			s.ask(ctx, s.timing, func(c *specs.Case) {
 				if value := d.Detect(c); value != "" {
 					s.dialects[d.Key] = specs.Setting{Value: value}

@@ -39,7 +39,11 @@ type Event struct {
 const (
 	headBytes = 4096 // how much of a block of bytes is kept from its start
 	tailBytes = 512  // and from its end
-	maxEvents = 4000 // a peer that drips is merged into its last event past this
+	// Past these, what is sent and received is merged into the last event of
+	// its kind: a peer that drips or floods is shown by its beginning, its end
+	// and how much it was.
+	maxEvents = 4000
+	maxKept   = 256 << 10 // bytes, over all events
 )
 
 // Bytes is a block of bytes of which only head and tail are kept once it is
@@ -106,7 +110,8 @@ type Transcript struct {
 	start  time.Time
 	events []Event
 	conns  int
-	merged int // events past maxEvents that were merged or left out
+	kept   int // bytes in events
+	merged int // events that were merged into others or left out
 }
 
 // NewTranscript starts a transcript, and its clock.
@@ -132,7 +137,8 @@ func (t *Transcript) Add(conn int, kind Kind, text string) {
 func (t *Transcript) record(conn int, kind Kind, data []byte, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.events) >= maxEvents {
+	bulk := kind == Received || kind == Sent
+	if len(t.events) >= maxEvents || (bulk && t.kept >= maxKept) {
 		t.merged++
 		for i := len(t.events) - 1; i >= 0 && i > len(t.events)-64; i-- {
 			if e := &t.events[i]; e.Conn == conn && e.Kind == kind {
@@ -140,12 +146,16 @@ func (t *Transcript) record(conn int, kind Kind, data []byte, text string) {
 				return
 			}
 		}
-		// Endings are worth more than one more piece of a drip.
-		if kind == Received || kind == Sent || len(t.events) >= 2*maxEvents {
+		// Endings are worth more than one more piece of a drip, and the
+		// first piece on another connection more than nothing.
+		if bulk && len(t.events) >= maxEvents || len(t.events) >= 2*maxEvents {
 			return
 		}
+		t.merged--
 	}
-	t.events = append(t.events, Event{At: time.Since(t.start), Conn: conn, Kind: kind, Data: Keep(data), Text: text})
+	event := Event{At: time.Since(t.start), Conn: conn, Kind: kind, Data: Keep(data), Text: text}
+	t.kept += len(event.Data.Head) + len(event.Data.Tail)
+	t.events = append(t.events, event)
 }
 
 func (t *Transcript) newConn() int {
