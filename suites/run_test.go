@@ -93,6 +93,9 @@ func start(t *testing.T, handler func() impl.Handler, wrap func(net.Listener) ne
 
 func run(t *testing.T, plan suites.Plan) *report.Report {
 	t.Helper()
+	if plan.Pace == 0 {
+		plan.Pace = 0.5 // what is tested here answers at once
+	}
 	r, err := suites.Run(context.Background(), plan, suites.Observer{})
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +149,7 @@ func TestAFailureIsReportedWithItsEvidence(t *testing.T) {
 	g.Expect(res.Reason.Expected).To(Equal([]string{`"Complex."`}))
 	g.Expect(*res.Reason.FirstDifference).To(Equal(report.Difference{Offset: 7, Expected: `"."`, Received: `"!"`}))
 	g.Expect(res.Transcript).NotTo(BeEmpty())
-	g.Expect(res.Replay).To(Equal("conform --target " + address.String() + " --only zen/answers/simple --seed 5 -v"))
+	g.Expect(res.Replay).To(Equal("conform --target " + address.String() + " --pace 0.5 --only zen/answers/simple --seed 5 -v"))
 	g.Expect(find(r, "zen/answers/explicit").Verdict).To(Equal(specs.Pass))
 }
 
@@ -309,7 +312,7 @@ func TestAnswersThatAreOnlyLateAreSlow(t *testing.T) {
 	address := start(t, func() impl.Handler {
 		return changed{zen.New(), nil, func(b []byte) []byte {
 			if string(b) == "Complex." {
-				time.Sleep(1500 * time.Millisecond) // the defect itself: an answer after the first wait
+				time.Sleep(1200 * time.Millisecond) // the defect itself: an answer after the first wait of 500 ms, within the second of 2 s
 			}
 			return b
 		}}
@@ -356,7 +359,7 @@ func TestTheRunEndsWhenItHasTo(t *testing.T) {
 		address := start(t, func() impl.Handler {
 			return changed{zen.New(), nil, func(b []byte) []byte { return nil }}
 		}, nil)
-		r, err := suites.Run(ctx, suites.Plan{Target: address, Protocol: "zen", Timeout: tc.timeout}, suites.Observer{
+		r, err := suites.Run(ctx, suites.Plan{Target: address, Protocol: "zen", Timeout: tc.timeout, Pace: 0.5}, suites.Observer{
 			Ready: func(*report.Report, int) {
 				if tc.cause != nil {
 					cancel(tc.cause)
