@@ -25,8 +25,8 @@ type job struct {
 }
 
 // pool executes jobs: first those that harm nobody, as many at a time as the
-// target bears; then the failures among them once more, alone; then those that
-// may kill or hang a weak server, alone.
+// target bears, and those with several clients in turn; then the failures among
+// them once more, alone; then those that may kill or hang a weak server, alone.
 type pool struct {
 	jobs    []*job
 	width   *semaphore.Weighted
@@ -55,20 +55,26 @@ func newPool(jobs []*job, width int, changed func(done, failed int, running []st
 // ctx has ended.
 func (p *pool) run(ctx context.Context) {
 	var together, alone []*job
+	crowds := map[*session][]*job{}
 	for _, j := range p.jobs {
-		if j.session.serves.Class == specs.Unknown {
+		switch s := j.session; {
+		case s.serves.Class == specs.Unknown:
 			// Not one client has been served, with all the patience of a
 			// retry: there is nothing to kill, and nothing to wait longer for.
 			p.longRetries = maxLongRetries
 			together = append(together, j)
-		} else if j.spec.Perilous {
+		case j.spec.Perilous:
 			alone = append(alone, j)
-		} else {
+		case j.spec.Clients > 1:
+			crowds[s] = append(crowds[s], j)
+		default:
 			together = append(together, j)
 		}
 	}
+	unconfirmed := p.abreast(ctx, together, p.together)
+	unconfirmed = append(unconfirmed, p.inTurn(ctx, crowds)...)
 	var silent []*job
-	for _, j := range p.suspects(p.abreast(ctx, together, p.together)) {
+	for _, j := range p.suspects(unconfirmed) {
 		switch {
 		case j.result.Waited && j.session.serves.Class == specs.Unknown:
 			p.finish(j) // the look before the run has confirmed it
@@ -114,6 +120,28 @@ func (p *pool) abreast(ctx context.Context, jobs []*job, f func(context.Context,
 			rest = append(rest, j)
 		}
 	}
+	return rest
+}
+
+// inTurn executes jobs with several clients, one at a time for each server: on
+// a server that lets one client hold up the others they would hold up every
+// other case. It returns those that are not final.
+func (p *pool) inTurn(ctx context.Context, crowds map[*session][]*job) (rest []*job) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, jobs := range crowds {
+		wg.Go(func() {
+			for _, j := range jobs {
+				if p.settle(ctx, j) || p.together(ctx, j) {
+					continue
+				}
+				mu.Lock()
+				rest = append(rest, j)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
 	return rest
 }
 
@@ -206,7 +234,7 @@ func (p *pool) look(ctx context.Context, j *job) {
 func (p *pool) suspects(unconfirmed []*job) (rest []*job) {
 	for _, j := range unconfirmed {
 		s := j.session
-		if s.dead() == "" || s.width == 1 || !suspicious(j.result.Reason.Code) {
+		if s.dead() == "" || s.width == 1 || j.spec.Clients > 1 || !suspicious(j.result.Reason.Code) {
 			rest = append(rest, j)
 			continue
 		}
