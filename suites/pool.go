@@ -225,7 +225,7 @@ func (p *pool) look(ctx context.Context, j *job) {
 	}
 	s.alone.Lock()
 	defer s.alone.Unlock()
-	s.alive(ctx, j.spec.ID)
+	s.alive(ctx, j.spec.ID, j.result.Reason.Code)
 }
 
 // suspects blocks what failed, not yet confirmed, on a server that has died
@@ -270,7 +270,7 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		if factor == retryFactor && again.Waited {
 			p.longRetries++
 		}
-		if suspicious(again.Reason.Code) {
+		if suspicious(again.Reason.Code) || j.spec.Perilous {
 			p.look(ctx, j)
 		}
 	default:
@@ -292,7 +292,7 @@ func (p *pool) alone(ctx context.Context, j *job) {
 	s := j.session
 	s.alone.Lock()
 	p.execute(ctx, j, 1)
-	alive, restarted := s.alive(ctx, j.spec.ID)
+	alive, restarted := s.alive(ctx, j.spec.ID, j.result.Reason.Code)
 	s.alone.Unlock()
 	if ctx.Err() != nil {
 		if failed(j.result.Verdict) {
@@ -303,6 +303,8 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		return
 	}
 	switch {
+	case failed(j.result.Verdict) && (!alive || restarted):
+		p.finish(j) // the server's death confirms it
 	case !failed(j.result.Verdict) && (!alive || restarted):
 		// Its own requirement was met, but nobody is served any more.
 		message := s.dead()

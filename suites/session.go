@@ -209,7 +209,8 @@ func (s *session) dead() string {
 
 // alive asks whether the server still serves. It must be called alone. When the
 // server is dead and conform started it, it is started again; restarted tells.
-func (s *session) alive(ctx context.Context, during string) (alive, restarted bool) {
+// The code is that of the failure that gave rise to the question, if one did.
+func (s *session) alive(ctx context.Context, during string, code specs.Code) (alive, restarted bool) {
 	if s.dead() != "" {
 		return false, false
 	}
@@ -217,15 +218,21 @@ func (s *session) alive(ctx context.Context, during string) (alive, restarted bo
 	if s.exited() {
 		problem = "the server has exited"
 	} else {
-		// Twice, with more patience: one lost connection is not a death.
-		for _, patience := range []time.Duration{s.timing.Answer, 3 * s.timing.Answer} {
+		// Twice, with more patience: one lost connection is not a death. Once
+		// will do where a new client was not served just before, and the
+		// server can be started again.
+		waits := []time.Duration{s.timing.Answer, 3 * s.timing.Answer}
+		if code == specs.NotServing && s.process != nil {
+			waits = waits[:1]
+		}
+		for _, patience := range waits {
 			r := s.ask(ctx, s.timing, func(c *specs.Case) {
 				client := c.Dial()
 				if s.serves.Class == specs.Unknown {
 					return // it has never answered: being there is all that can be asked
 				}
 				if _, ok := s.served(c, client, patience); !ok {
-					c.Failf("a new client got no answer within %s", patience)
+					c.Failf("a new client got no answer within %.3g s", patience.Seconds())
 				}
 			})
 			if problem = ""; r.Verdict == specs.Pass {

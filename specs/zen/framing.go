@@ -81,7 +81,7 @@ func framing() specs.Section {
 				client.Send("Explicit is better than?")
 				client.Expect("Implicit.")
 			}, specs.Covers("ZEN-09"),
-			specs.Cause("white space is stripped, or line ends are skipped; they are part of the message")),
+			specs.Cause("a line end is answered as a question of its own, or skipped; it is the first byte of the next question")),
 
 		specs.Requirement("zen/framing/two-questions-at-once", specs.May, "tutorial 000 §2",
 			"Two questions in one segment are one unknown question, or two; the next one is answered rightly either way.",
