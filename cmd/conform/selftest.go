@@ -23,7 +23,7 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
   conform selftest                     everything
   conform selftest zen                 one protocol
   conform selftest 'zen/each-read'     one fault
-  conform serve zen --fault each-read  to try a faulty server yourself`,
+  conform serve zen --fault read-is-a-question  to try a faulty server yourself`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options := selftest.Options{Seed: uint64(seed)}

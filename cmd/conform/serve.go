@@ -31,7 +31,7 @@ flags or the environment, logging to standard output, until SIGTERM or Ctrl-C.
 
   conform serve zen --listen 127.0.0.1:1060
   PORT=8080 conform serve calc
-  conform serve zen --fault each-read      with one deliberate defect
+  conform serve zen --fault read-is-a-question      with one deliberate defect
 
 It listens on --listen or CONFORM_LISTEN; else on 127.0.0.1 at $PORT; else on a
 free port, which it prints.`,
