@@ -97,6 +97,11 @@ func TestEveryWayToMissAnAnswerHasItsCode(t *testing.T) {
 		"other bytes":           {says("wrong", stay), ask, specs.WrongBytes},
 		"right and more":        {says("right\n", stay), ask, specs.ExtraBytes},
 		"more, and FIN due":     {says("right\n", hangUp), askAndEnd, specs.WrongBytes},
+		"RST where FIN is due":  {says("", reset), func(c *specs.Case) { cl := c.Dial(); cl.Send("?"); cl.ExpectFIN() }, specs.ResetNotFIN},
+		"FIN where RST is due":  {hangUp, func(c *specs.Case) { c.Dial().ExpectRST() }, specs.FINNotReset},
+		"RST where RST is due":  {says("", reset), func(c *specs.Case) { cl := c.Dial(); cl.Send("?"); cl.ExpectRST() }, ""},
+		"any end: FIN":          {hangUp, func(c *specs.Case) { c.Dial().ExpectEnd() }, ""},
+		"any end: RST":          {says("", reset), func(c *specs.Case) { cl := c.Dial(); cl.Send("?"); cl.ExpectEnd() }, ""},
 		"open where FIN is due": {says("right", stay), askAndEnd, specs.NotClosed},
 		"a flood": {func(c net.Conn) {
 			for block := []byte(strings.Repeat("right", 1<<14)); ; {

@@ -188,6 +188,9 @@ func (cl *Client) Expect(bytes string) { cl.ExpectOneOf(Exactly(bytes)) }
 // ExpectFIN waits for the orderly end of the connection, with no byte before it.
 func (cl *Client) ExpectFIN() { cl.ExpectOneOf(FIN()) }
 
+// ExpectRST waits for a reset of the connection, with no byte before it.
+func (cl *Client) ExpectRST() { cl.ExpectOneOf(RST()) }
+
 // ExpectEnd waits for the end of the connection, however it comes, with no byte
 // before it.
 func (cl *Client) ExpectEnd() { cl.ExpectOneOf(Ended()) }
@@ -278,6 +281,8 @@ func diagnose(s wire.State, want int, waited time.Duration) (Code, string) {
 		return ClosedEarly, "the connection was closed in the middle of the answer"
 	case s.End == wire.FIN && !some && want > 0:
 		return ClosedEarly, "the connection was closed without an answer"
+	case s.End == wire.FIN && !some:
+		return FINNotReset, "the connection was closed in order where a reset was due"
 	case s.End == wire.RST && want == 0 && !some:
 		return ResetNotFIN, "the connection was reset where an orderly end was due"
 	case s.End == wire.RST && some && len(s.Unread) < want:

@@ -19,6 +19,7 @@ type ending int
 const (
 	stays   ending = iota // nothing is said of what follows the bytes
 	fin                   // then FIN, and no byte more
+	rst                   // then RST, and no byte more
 	anyEnd                // then FIN or RST, and no byte more
 	silence               // no byte and no end
 )
@@ -29,6 +30,9 @@ func Exactly(bytes string) Outcome { return Outcome{bytes: bytes, verdict: Pass}
 // FIN is the end of the connection, in order, with no byte before it.
 func FIN() Outcome { return Exactly("").ThenFIN() }
 
+// RST is a reset of the connection with no byte before it.
+func RST() Outcome { return Exactly("").ThenRST() }
+
 // Ended is FIN or RST with no byte before it.
 func Ended() Outcome { return Exactly("").ThenEnd() }
 
@@ -37,6 +41,9 @@ func Silence() Outcome { return Outcome{end: silence, verdict: Pass} }
 
 // ThenFIN adds the orderly end of the connection after the bytes.
 func (o Outcome) ThenFIN() Outcome { o.end = fin; return o }
+
+// ThenRST adds a reset of the connection after the bytes.
+func (o Outcome) ThenRST() Outcome { o.end = rst; return o }
 
 // ThenEnd adds the end of the connection, by FIN or RST.
 func (o Outcome) ThenEnd() Outcome { o.end = anyEnd; return o }
@@ -53,6 +60,8 @@ func (o Outcome) String() string {
 	switch o.end {
 	case fin:
 		s += ", then FIN"
+	case rst:
+		s += ", then RST"
 	case anyEnd:
 		s += ", then FIN or RST"
 	}
@@ -61,6 +70,8 @@ func (o Outcome) String() string {
 		s = "silence"
 	case o.bytes == "" && o.end == fin:
 		s = "FIN"
+	case o.bytes == "" && o.end == rst:
+		s = "RST"
 	case o.bytes == "" && o.end == anyEnd:
 		s = "FIN or RST"
 	}
@@ -68,6 +79,18 @@ func (o Outcome) String() string {
 		s += fmt.Sprintf(" (%s: %s)", o.verdict, o.why)
 	}
 	return s
+}
+
+// is says whether a connection that ended like this ended as it should.
+func (e ending) is(end wire.Kind) bool {
+	switch e {
+	case fin:
+		return end == wire.FIN
+	case rst:
+		return end == wire.RST
+	default:
+		return end != ""
+	}
 }
 
 type match int
@@ -103,7 +126,7 @@ func (o Outcome) match(s wire.State) match {
 		return met
 	case o.end != stays && len(s.Unread) > len(o.bytes):
 		return impossible
-	case whole && (s.End == wire.FIN || (s.End != "" && o.end == anyEnd)):
+	case whole && o.end.is(s.End):
 		return met
 	case s.End != "":
 		return impossible

@@ -43,6 +43,9 @@ type Option func(*Spec)
 // comes from, the title is the requirement itself in one sentence, and the body
 // proves it on a target: it runs concurrently with others, with connections, a
 // transcript, a clock and a random source of its own.
+//
+// It makes a value, and package suites plants an It with its labels in the
+// Ginkgo tree: once to preview the selection and once to run it.
 func Requirement(id string, level Level, clause, title string, body func(*Case), options ...Option) Spec {
 	s := Spec{ID: id, Level: level, Clause: clause, Title: title, Body: body, Clients: 1}
 	for _, o := range options {
@@ -77,11 +80,15 @@ func InDialect(key, value string) Option {
 	return func(s *Spec) { s.DialectKey, s.DialectValue = key, value }
 }
 
-// Protocol, Section and Name are the parts of the ID.
+// Protocol is the first part of the ID.
 func (s Spec) Protocol() string { p, _, _ := strings.Cut(s.ID, "/"); return p }
+
+// Section is the middle of the ID.
 func (s Spec) Section() string {
 	return strings.TrimSuffix(strings.TrimPrefix(s.ID, s.Protocol()+"/"), "/"+s.Name())
 }
+
+// Name is the last part of the ID.
 func (s Spec) Name() string { return s.ID[strings.LastIndex(s.ID, "/")+1:] }
 
 // Labels are what --filter selects by.
@@ -90,7 +97,7 @@ func (s Spec) Labels() []string {
 	if s.Slow {
 		labels = append(labels, "slow")
 	}
-	if s.Clients > 1 && s.Section() != "concurrent" {
+	if s.Clients > 1 {
 		labels = append(labels, "concurrent")
 	}
 	if s.Perilous {

@@ -41,6 +41,7 @@ const (
 	ResetEarly    Code = "reset-early"    // RST before or in the middle of the answer
 	NotClosed     Code = "not-closed"     // still open where an end was due
 	ResetNotFIN   Code = "reset-not-fin"  // RST where a FIN was due
+	FINNotReset   Code = "fin-not-reset"  // FIN where a RST was due
 	NotServing    Code = "not-serving"    // a new client is no longer served
 	Flood         Code = "flood"          // more bytes than any answer could have
 	Assertion     Code = "assertion"      // a condition of the spec's own does not hold

@@ -63,6 +63,9 @@ func (p Plan) Check() error {
 	if p.Target != nil && p.Exec != "" {
 		return usagef("--target and --exec exclude each other: one names a running server, the other starts one")
 	}
+	if p.Target != nil && !slices.Contains([]string{"tcp", "tls", "unix"}, p.Target.Scheme) {
+		return usagef("--target %s: no known protocol is spoken over %s: write host:port, or a tcp, tls or unix URL", p.Target, p.Target.Scheme)
+	}
 	if p.Jobs < 0 {
 		return usagef("--jobs %d: write a number from 1 on", p.Jobs)
 	}

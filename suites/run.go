@@ -205,9 +205,6 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 	for _, p := range Protocols() {
 		names = append(names, p.Name)
 	}
-	if a.Network == "udp" || a.Network == "unixgram" {
-		return nil, usagef("--target %s: the protocol of a datagram server cannot be told: name it with --protocol", a)
-	}
 	detection, err := target.Detect(ctx, d, max(reachTimeout, time.Duration(float64(reachTimeout)*r.plan.Pace)))
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach %s: %s", a, reason(err.Error()))
@@ -345,6 +342,10 @@ func (r *run) conclude(ctx context.Context) {
 			rep.Summary.Cause = cause
 		}
 		rep.Target.Exits = append(rep.Target.Exits, s.exits...)
+		if s.process != nil {
+			out := s.process.Output()
+			rep.Target.Output = &report.Output{Head: string(out.Head), Tail: string(out.Tail), Dropped: out.Dropped}
+		}
 	}
 	counts := rep.Summary.Counts
 	interrupted := errors.Is(context.Cause(ctx), specs.ErrInterrupted)

@@ -63,6 +63,9 @@ func exchange(ctx context.Context, id string) (report.Result, error) {
 	if err != nil {
 		return report.Result{}, err
 	}
+	if r.Summary.ExitCode == 130 {
+		return report.Result{}, specs.ErrInterrupted
+	}
 	for _, result := range r.Results {
 		if result.ID == id && result.Verdict != specs.Skipped {
 			return result, nil

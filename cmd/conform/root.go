@@ -74,7 +74,7 @@ func newRoot() *cobra.Command {
 	})
 	flags := root.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls, udp, unix or unixgram URL")
+	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls or unix URL")
 	flags.StringVar(&f.exec, "exec", "", "start a server with this `command`, test it, stop it; {port} and $PORT are where it has to listen")
 	flags.StringVar(&f.plan.Protocol, "protocol", "", "the `name` of the protocol, instead of detecting it")
 	flags.StringArrayVar(&f.plan.Dialects, "dialect", nil, "declare a fact about the target, as `KEY=VALUE`: conform list PROTOCOL shows them; class=serial|pool:N|concurrent (repeatable)")

@@ -11,7 +11,6 @@ import (
 // Explanation is everything there is to say about one requirement.
 type Explanation struct {
 	Requirement Requirement   `json:"requirement"`
-	Cause       string        `json:"cause,omitempty"` // what a server that fails it most often does
 	Result      Result        `json:"result"`          // of the reference implementation, just now
 	Catches     []CaughtFault `json:"catches"`
 }
@@ -35,8 +34,8 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 	if r.Dialect != "" {
 		p.labelled("dialect", r.Dialect+": declared it binds like a MUST, declared otherwise this is unsupported", maxValue)
 	}
-	if e.Cause != "" {
-		p.labelled("cause", "usually, when it fails: "+e.Cause, maxValue)
+	if r.Cause != "" {
+		p.labelled("cause", "usually, when it fails: "+r.Cause, maxValue)
 	}
 	p.space()
 	p.line(fmt.Sprintf("  An exchange with the reference implementation, just now (%s):", took(e.Result)))

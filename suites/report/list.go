@@ -21,6 +21,7 @@ type Requirement struct {
 	Labels       []string    `json:"labels"`
 	Clients      int         `json:"clients"`           // connections that it holds open at once
 	Dialect      string      `json:"dialect,omitempty"` // KEY=VALUE that it belongs to
+	Cause        string      `json:"cause,omitempty"`   // what a server that fails it most often does
 }
 
 // WriteList shows requirements under the headings of their sections, and the

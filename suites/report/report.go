@@ -43,7 +43,16 @@ type Target struct {
 	StartedBy   string            `json:"started_by"`         // "user", "conform" (the bundled one) or the command
 	PaceMS      float64           `json:"pace_ms"`            // how long it took to connect and to get an answer
 	Concurrency Concurrency       `json:"concurrency"`
-	Exits       []Exit            `json:"exits,omitempty"` // of a command started by conform, before it was stopped
+	Exits       []Exit            `json:"exits,omitempty"`  // of a command started by conform, before it was stopped
+	Output      *Output           `json:"output,omitempty"` // what that command wrote since it was last started
+}
+
+// Output is the beginning and the end of what a command wrote, as it wrote it:
+// whoever shows it has to escape it.
+type Output struct {
+	Head    string `json:"head"`
+	Tail    string `json:"tail"`
+	Dropped int64  `json:"dropped"` // bytes between the two
 }
 
 // Concurrency says how the target serves several clients.
