@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,8 +114,10 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := plan.selection(protocols); err != nil {
-		return err
+	if plan.Target != nil || plan.Exec != "" {
+		if _, err := plan.selection(protocols); err != nil {
+			return err
+		}
 	}
 	for _, s := range r.sessions {
 		s.preflight(ctx, plan.Pace, declared)
@@ -159,7 +162,15 @@ func (r *run) prepareBundled() error {
 		}
 		protocols = []specs.Protocol{p}
 	}
+	selected, err := r.plan.selection(protocols)
+	if err != nil {
+		return err
+	}
 	for _, p := range protocols {
+		if !slices.ContainsFunc(p.Specs(), func(s specs.Spec) bool { return selected[s.ID] }) {
+			r.partial = true
+			continue
+		}
 		server, err := startReference(p.Name)
 		if err != nil {
 			return err

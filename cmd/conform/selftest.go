@@ -21,8 +21,8 @@ fault must be caught, each requirement must catch one, and the degenerate
 servers must pass none: whatever is missing is a gap, and the exit code is 1.
 
   conform selftest                     everything
-  conform selftest zen                 one protocol
-  conform selftest 'zen/each-read'     one fault
+  conform selftest 'zen/*'             the faults of one protocol
+  conform selftest 'degenerate/*'      the servers that do nothing right
   conform serve zen --fault read-is-a-question  to try a faulty server yourself`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -30,7 +30,7 @@ func TestMatrix(t *testing.T) {
 	o := options()
 	if testing.Short() || raceEnabled {
 		// A part of the faults; a spec may then catch none of them.
-		o.Faults = []string{"{serial,three-at-once,worker-never-returns,broadcasts,dies-on-reset,read-is-*,quit-*,64-bits,atoi,quoted-as-it-is}"}
+		o.Faults = []string{"{serial,three-at-once,worker-never-returns,broadcasts,dies-on-reset,read-is-*,quit-*,64-bits,atoi,quoted-as-it-is}", "degenerate/*"}
 	}
 	m, err := Run(context.Background(), o)
 	if err != nil {
