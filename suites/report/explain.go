@@ -11,7 +11,7 @@ import (
 // Explanation is everything there is to say about one requirement.
 type Explanation struct {
 	Requirement Requirement   `json:"requirement"`
-	Result      Result        `json:"result"`          // of the reference implementation, just now
+	Result      Result        `json:"result"` // of the reference implementation, just now
 	Catches     []CaughtFault `json:"catches"`
 }
 
