@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -306,7 +307,11 @@ func (c *Case) Dial() *Client {
 		}
 	})
 	if err != nil {
-		c.fail(Reason{Code: ConnectFailed, Message: "no connection could be made: " + err.Error(), Expected: []string{"a connection"}, Received: err.Error()}, false)
+		// The system's own words are the last part; before them comes the
+		// address, which the report says anyway.
+		why := err.Error()
+		why = strings.TrimSpace(why[strings.LastIndex(why, ":")+1:])
+		c.fail(Reason{Code: ConnectFailed, Message: "no connection could be made: " + why, Expected: []string{"a connection"}, Received: why}, false)
 	}
 	client := &Client{c: c, conn: conn}
 	c.mu.Lock()
@@ -318,6 +323,7 @@ func (c *Case) Dial() *Client {
 // StillServes is the control that ends a provocation: the other clients of the
 // case leave, and a new one must be served as usual.
 func (c *Case) StillServes() {
+	provocation := c.provocation()
 	c.leaveAll()
 	c.transcript.Add(0, wire.Note, "control: a new client must be served")
 	c.mu.Lock()
@@ -328,7 +334,7 @@ func (c *Case) StillServes() {
 			c.mu.Lock()
 			if o := &c.outcome; o.Verdict != before.Verdict && (o.Verdict == Fail || o.Verdict == NonStrict) {
 				o.Reason.Message = "a new client is not served afterwards: " + o.Reason.Message
-				o.Reason.Code = NotServing
+				o.Reason.Code, o.Reason.Sent = NotServing, provocation
 			}
 			c.mu.Unlock()
 			panic(r)
@@ -346,6 +352,23 @@ func (c *Case) door(f func()) {
 		defer d.Unlock()
 	}
 	f()
+}
+
+// provocation is what the last client sent, and how it left.
+func (c *Case) provocation() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.clients) == 0 {
+		return "nothing"
+	}
+	last := c.clients[len(c.clients)-1]
+	var own []wire.Event
+	for _, e := range c.transcript.Events() {
+		if e.Conn == last.conn.ID {
+			own = append(own, e)
+		}
+	}
+	return sentText(own)
 }
 
 // Go runs f beside the body. Whatever ends it early ends the case in Join.

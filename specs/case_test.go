@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,6 +151,26 @@ func TestTheReasonHoldsTheEvidence(t *testing.T) {
 	g.Expect(r.Reason.Received).To(HavePrefix(`"Right.\n" `))
 	g.Expect(*r.Reason.Diff).To(Equal(specs.Difference{Offset: 0, Expected: `"right."`, Received: `"Right.\n"`}))
 	g.Expect(r.Reason.Hint).To(Equal("the usual cause"))
+}
+
+func TestAServerThatNoLongerServesIsShownWithTheProvocation(t *testing.T) {
+	t.Parallel()
+	var visits atomic.Int32
+	env := target(t, func(c net.Conn) {
+		if visits.Add(1) == 1 {
+			stay(c)
+		}
+	})
+	env.Protocol.Hello = func(cl *specs.Client) { cl.Send("?"); cl.Expect("right") }
+	r := run(env, specs.Robust, func(c *specs.Case) {
+		client := c.Dial()
+		client.Send("boom")
+		client.Reset()
+		c.StillServes()
+	})
+	if r.Reason.Code != specs.NotServing || r.Reason.Sent != `"boom" · RST` || !strings.HasPrefix(r.Reason.Message, "a new client is not served afterwards: ") {
+		t.Errorf("got %+v", r.Reason)
+	}
 }
 
 func TestLikelyCauseIsReadOffTheBytes(t *testing.T) {

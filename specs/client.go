@@ -392,27 +392,27 @@ func (cl *Client) events() []wire.Event {
 const shownBytes = 240
 
 func sentText(events []wire.Event) string {
+	ends := map[wire.Kind]string{wire.HalfClosed: "FIN", wire.Closed: "close", wire.WasReset: "RST"}
 	var sent []wire.Event
 	for _, e := range events {
-		if e.Kind == wire.Sent || e.Kind == wire.HalfClosed {
+		if _, end := ends[e.Kind]; end || e.Kind == wire.Sent {
 			sent = append(sent, e)
 		}
 	}
 	var parts []string
 	if n := len(sent); n > 6 { // a message in many pieces reads better whole
 		var all []byte
-		segments := 0
+		segments, last := 0, sent[0].At
 		for _, e := range sent {
-			all = append(all, e.Data.Head...)
 			if e.Kind == wire.Sent {
-				segments++
+				all = append(all, e.Data.Head...)
+				segments, last = segments+1, e.At
+			} else {
+				parts = append(parts, ends[e.Kind])
 			}
 		}
-		parts = append(parts, fmt.Sprintf("%s in %d segments over %s", wire.Quote(all, shownBytes), segments, took(sent[n-1].At-sent[0].At)))
-		if sent[n-1].Kind == wire.HalfClosed {
-			parts = append(parts, "FIN")
-		}
-		return strings.Join(parts, " · ")
+		whole := fmt.Sprintf("%s in %d segments over %s", wire.Quote(all, shownBytes), segments, took(last-sent[0].At))
+		return strings.Join(append([]string{whole}, parts...), " · ")
 	}
 	for i, e := range sent {
 		if i > 0 {
@@ -420,8 +420,8 @@ func sentText(events []wire.Event) string {
 				parts = append(parts, took(gap))
 			}
 		}
-		if e.Kind == wire.HalfClosed {
-			parts = append(parts, "FIN")
+		if end, ok := ends[e.Kind]; ok {
+			parts = append(parts, end)
 		} else {
 			parts = append(parts, e.Data.Quote(shownBytes))
 		}

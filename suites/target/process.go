@@ -38,7 +38,7 @@ const (
 	// shownLines is how many lines of output an error quotes.
 	shownLines = 10
 	// markerName is the variable by which a server's processes are known again.
-	markerName = "CONFORM_TARGET"
+	markerName = "CONFORM_RUN_ID"
 )
 
 var errStopped = errors.New("the server was stopped")

@@ -26,10 +26,10 @@ import (
 
 // helperName selects what the test binary does instead of testing, so that the
 // tests have real processes and need no other program.
-const helperName = "CONFORM_TARGET_HELPER"
+const helperName = "CONFORM_RUN_ID_HELPER"
 
 // notifyName is where a helper reports its port and pid, and is told what to do.
-const notifyName = "CONFORM_TARGET_NOTIFY"
+const notifyName = "CONFORM_RUN_ID_NOTIFY"
 
 func TestMain(m *testing.M) {
 	if mode := os.Getenv(helperName); mode != "" {
