@@ -120,7 +120,7 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 	}
 	for _, s := range r.sessions {
-		s.preflight(ctx, plan.Pace, declared)
+		s.preflight(ctx, plan.Pace, plan.Jobs, declared)
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func (s *session) asked(client *specs.Client, patience time.Duration, began time
 
 // preflight measures the pace, sees the dialects and finds out how several
 // clients are served. The server has been reached before.
-func (s *session) preflight(ctx context.Context, factor float64, declared map[string]string) {
+func (s *session) preflight(ctx context.Context, factor float64, jobs int, declared map[string]string) {
 	first := timingFor(0, factor)
 	s.ask(ctx, first, func(c *specs.Case) {
 		client := c.Dial()
@@ -140,7 +140,7 @@ func (s *session) preflight(ctx context.Context, factor float64, declared map[st
 			s.timing.Leave = s.timing.Gap
 		}
 	})
-	s.serves = s.concurrency(ctx)
+	s.serves = s.concurrency(ctx, min(maxClients, max(jobs, DefaultJobs)+1))
 	s.width = maxClients
 	if s.serves.Class == specs.Serial || s.serves.Class == specs.Bounded {
 		s.width = int64(s.serves.Bound)
@@ -167,9 +167,9 @@ func (s *session) preflight(ctx context.Context, factor float64, declared map[st
 }
 
 // concurrency connects one client after the other, each staying, until one is
-// not served. The first then leaves, which must set the waiting one free.
-func (s *session) concurrency(ctx context.Context) specs.Concurrency {
-	const enough = 17 // the default width and one more
+// not served, or enough are. The first then leaves, which must set the waiting
+// one free.
+func (s *session) concurrency(ctx context.Context, enough int) specs.Concurrency {
 	patience := max(400*time.Millisecond, 10*s.pace)
 	found := specs.Concurrency{Class: specs.Unknown, Evidence: "no client got an answer"}
 	s.ask(ctx, s.timing, func(c *specs.Case) {
