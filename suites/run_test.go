@@ -459,3 +459,39 @@ func TestUniformLineEndsAreOneRemarkNotManyFailures(t *testing.T) {
 		t.Errorf("got %s", strings.Join(bad, "\n"))
 	}
 }
+
+// plainEcho is a right server that is written otherwise than ours: only LF ends
+// a line, and the text is put between quotes as it is.
+type plainEcho struct{ text []byte }
+
+func (*plainEcho) Open() impl.Reply { return impl.Reply{} }
+
+func (e *plainEcho) Data(p []byte) (r impl.Reply) {
+	e.text = append(e.text, p...)
+	for {
+		line, rest, found := strings.Cut(string(e.text), "\n")
+		if !found {
+			return r
+		}
+		e.text = []byte(rest)
+		if line = strings.TrimRight(line, " \t\r"); line == "quit" {
+			r.Send, r.Close = append(r.Send, "connection closed\r\n"...), true
+			return r
+		}
+		r.Send = append(r.Send, "Echoed: '"+line+"'\r\n"...)
+	}
+}
+
+func (*plainEcho) End() impl.Reply { return impl.Reply{Close: true} }
+
+func TestAPlainlyQuotingEchoFailsNothing(t *testing.T) {
+	address := start(t, func() impl.Handler { return &plainEcho{} }, nil)
+	r := run(t, suites.Plan{Target: address})
+	if bad := not(r, specs.Pass, specs.Info, specs.NonStrict, specs.Unsupported); bad != nil || r.Summary.ExitCode != 0 {
+		t.Errorf("exit %d: %s", r.Summary.ExitCode, strings.Join(bad, "\n"))
+	}
+	r = run(t, suites.Plan{Target: address, Dialects: []string{"quoting=plain"}, Only: []string{"echo/quoting"}})
+	if bad := not(r, specs.Unsupported, specs.Skipped, specs.Info); bad != nil {
+		t.Errorf("declared plain: %s", strings.Join(bad, "\n"))
+	}
+}

@@ -128,6 +128,7 @@ func model() lines.Model {
 			return line, sum(c, total)
 		},
 		Answer:    func(c *specs.Case, _ string) string { return failure(c) },
+		KeptCR:    func(c *specs.Case, _ string) []string { return []string{failure(c)} },
 		Pipelined: specs.Should,
 	}
 }

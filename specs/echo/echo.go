@@ -57,7 +57,10 @@ func model() lines.Model {
 			word := c.Word()
 			return word, echoed(c, word)
 		},
-		Answer:    func(c *specs.Case, line string) string { return echoed(c, strings.ReplaceAll(line, "\r", `\r`)) },
+		Answer: echoed,
+		KeptCR: func(c *specs.Case, line string) []string {
+			return []string{echoed(c, strings.ReplaceAll(line, "\r", `\r`)), echoed(c, line)}
+		},
 		Pipelined: specs.Must,
 	}
 }

@@ -22,6 +22,9 @@ type Model struct {
 	// Answer is the answer to a line that is no command and no valid input
 	// but its own text.
 	Answer func(c *specs.Case, line string) string
+	// KeptCR is what a line that holds a CR may be answered, by a server to
+	// which a CR alone is no line end.
+	KeptCR func(c *specs.Case, line string) []string
 	// Pipelined is what it is worth that all the lines of one segment are
 	// answered without more input.
 	Pipelined specs.Level
@@ -112,9 +115,12 @@ func (m Model) Framing() []specs.Spec {
 				client := m.Dial(c)
 				line, answer := m.Ask(c)
 				client.SendSegments(line+"\r", "x\n")
-				client.ExpectOneOf(specs.Exactly(answer),
-					specs.Exactly(m.Answer(c, line+"\rx")).Info("a CR alone does not end a line"),
-					specs.Exactly(m.Answer(c, line+"x")).Info("a CR inside a line is dropped"))
+				outcomes := []specs.Outcome{specs.Exactly(answer),
+					specs.Exactly(m.Answer(c, line+"x")).Info("a CR inside a line is dropped")}
+				for _, kept := range m.KeptCR(c, line+"\rx") {
+					outcomes = append(outcomes, specs.Exactly(kept).Info("a CR alone does not end a line"))
+				}
+				client.ExpectOneOf(outcomes...)
 				client.Anything("the second line may have to wait for more input")
 			}, specs.Covers(m.Rows.LoneCR...)),
 
