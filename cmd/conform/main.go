@@ -38,6 +38,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	// A reader that has gone is an error of the write: a started server is
+	// still to be stopped, and reports to files are still to be written. To
+	// ignore the signal would be inherited by the server, and hide its faults.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer signal.Stop(pipes)
 	go func() {
 		select {
 		case <-signals:

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -147,19 +149,20 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	}
 
 	options := report.TerminalOptions{Color: colour, Verbose: f.verbose, Quiet: f.quiet, Width: width(stdout)}
-	var progress *report.Progress
+	// First of the look at the target, then of the requirements.
+	progress := newProgress(stderr, 0)
+	progress.Update(0, 0, []string{"at " + cmp.Or(f.target, f.exec, "the bundled implementation")})
 	result, err := suites.Run(cmd.Context(), plan, suites.Observer{
 		Ready: func(r *report.Report, requirements int) {
+			progress.Stop()
 			if !f.quiet {
 				_ = report.WriteHeader(stdout, r, requirements, options)
 			}
-			progress = report.NewProgress(stderr, requirements, report.ProgressOptions{Terminal: isTerminal(stderr), Width: width(stderr)})
+			progress = newProgress(stderr, requirements)
 		},
 		Progress: func(done, failed int, running []string) { progress.Update(done, failed, running) },
 	})
-	if progress != nil {
-		progress.Stop()
-	}
+	progress.Stop()
 	if err != nil {
 		return err
 	}
@@ -175,6 +178,10 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 		return exitError(code)
 	}
 	return nil
+}
+
+func newProgress(stderr io.Writer, total int) *report.Progress {
+	return report.NewProgress(stderr, total, report.ProgressOptions{Terminal: isTerminal(stderr), Width: width(stderr)})
 }
 
 // patterns reads globs, and those in the files named with @.
@@ -256,12 +263,12 @@ func openReports(given []string, stdout io.Writer) (*reportSinks, error) {
 	sinks := &reportSinks{}
 	for _, g := range given {
 		format, path, ok := strings.Cut(g, "=")
-		known := false
-		for _, name := range report.Formats() {
-			known = known || name == format
-		}
+		known := slices.Contains(report.Formats(), format)
+		named := slices.ContainsFunc(sinks.list, func(s reportSink) bool { return s.path == path })
 		var err error
 		switch {
+		case named:
+			err = fmt.Errorf("--report %s: another report is written there", quoted(g))
 		case !ok || path == "":
 			err = fmt.Errorf("--report %s: write FORMAT=PATH, as in json=report.json", quoted(g))
 		case !known:
@@ -296,7 +303,10 @@ func (s *reportSinks) write(r *report.Report) error {
 		sink.created = false // from here on it is a report, and stays
 		var err error
 		if sink.file != nil {
-			err = sink.file.Truncate(0)
+			// What an earlier run has left there; a pipe has nothing.
+			if info, statErr := sink.file.Stat(); statErr == nil && info.Mode().IsRegular() {
+				err = sink.file.Truncate(0)
+			}
 		}
 		if err == nil {
 			buffered := bufio.NewWriter(sink.w)

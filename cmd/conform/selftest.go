@@ -34,7 +34,7 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
 			var progress *report.Progress
 			options.Progress = func(done, total int) {
 				if progress == nil {
-					progress = report.NewProgress(stderr, total, report.ProgressOptions{Terminal: isTerminal(stderr), Width: width(stderr)})
+					progress = newProgress(stderr, total)
 				}
 				progress.Update(done, 0, nil)
 			}

@@ -38,7 +38,8 @@ const (
 	progressPace  = 100 * time.Millisecond // between two states on a terminal
 )
 
-// NewProgress starts the display of a run of total requirements. Until Stop has
+// NewProgress starts the display of a run of total requirements, or, when it is
+// 0, of the look at a target before its requirements are known. Until Stop has
 // returned, nothing else may be written to w.
 func NewProgress(w io.Writer, total int, o ProgressOptions) *Progress {
 	o.Every = max(cmp.Or(o.Every, 10*time.Second), time.Millisecond)
@@ -101,6 +102,9 @@ func (p *Progress) state(width int) string {
 	p.mu.Unlock()
 
 	before := fmt.Sprintf("%d/%d", done, p.total)
+	if p.total == 0 {
+		before = "looking"
+	}
 	failures := ""
 	if failed > 0 {
 		failures = fmt.Sprintf("%d failed", failed)
