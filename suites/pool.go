@@ -250,7 +250,11 @@ func (p *pool) suspects(unconfirmed []*job) (rest []*job) {
 // confirm executes a failed job once more, alone, and takes the outcome.
 func (p *pool) confirm(ctx context.Context, j *job) {
 	s := j.session
-	if ctx.Err() != nil || s.dead() != "" {
+	switch {
+	case ctx.Err() != nil:
+		p.settle(ctx, j) // unconfirmed, it does not count
+		return
+	case s.dead() != "":
 		p.finish(j) // the first failure has to do
 		return
 	}
@@ -265,7 +269,8 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 	again := &j.result
 	switch {
 	case ctx.Err() != nil:
-		*again = first
+		p.settle(ctx, j)
+		return
 	case failed(again.Verdict):
 		if factor == retryFactor && again.Waited {
 			p.longRetries++
