@@ -3,6 +3,7 @@ package suites
 import (
 	"strings"
 
+	"conform/specs"
 	"conform/suites/report"
 )
 
@@ -33,15 +34,15 @@ func List(pattern string) ([]report.Requirement, error) {
 		}
 	}
 	if entries == nil {
-		return nil, usagef("%q matches no requirement%s", pattern, didYouMean(pattern))
+		return nil, usagef("%q matches no requirement%s", pattern, didYouMean(pattern, Protocols()))
 	}
 	return entries, nil
 }
 
 // didYouMean names requirements whose last part resembles what was asked for.
-func didYouMean(asked string) string {
+func didYouMean(asked string, protocols []specs.Protocol) string {
 	name := asked[strings.LastIndex(asked, "/")+1:]
-	for _, p := range Protocols() {
+	for _, p := range protocols {
 		for _, s := range p.Specs() {
 			if name != "" && (strings.Contains(s.ID, name) || strings.Contains(name, s.Name())) {
 				return ": did you mean " + s.ID + "?"

@@ -186,7 +186,7 @@ func (p Plan) selection(protocols []specs.Protocol) (map[string]bool, error) {
 				return usagef("%s %q is not a glob: %s; write as in 'zen/framing/*'", flag, pattern, err)
 			}
 			if len(matched) == 0 {
-				return usagef("%s %q matches no requirement%s: `conform list` shows them", flag, pattern, of(protocols))
+				return usagef("%s %q matches no requirement%s%s", flag, pattern, of(protocols), didYouMean(pattern, protocols))
 			}
 			for _, id := range matched {
 				selected[id] = to

@@ -495,3 +495,55 @@ func TestAPlainlyQuotingEchoFailsNothing(t *testing.T) {
 		t.Errorf("declared plain: %s", strings.Join(bad, "\n"))
 	}
 }
+
+// The lists of requirements number their rows without a gap. Those on client
+// programs and on programs that read standard input are nothing that a server
+// can be asked for: they stand at the ends, and are left out here.
+func TestEveryRowOfTheListsIsCovered(t *testing.T) {
+	t.Parallel()
+	last := map[string]int{"zen": 15, "echo": 12, "calc": 15}
+	for _, p := range suites.Protocols() {
+		covered := map[string]bool{}
+		for _, s := range p.Specs() {
+			if len(s.Covers) == 0 {
+				t.Errorf("%s covers no row", s.ID)
+			}
+			for _, row := range s.Covers {
+				covered[row] = true
+			}
+		}
+		rows := []string{"CONC-01", "CONC-02", "CONC-03", "CONC-04", "CONC-05", "CONC-09", "CONC-10"}
+		for i := 1; i <= last[p.Name]; i++ {
+			rows = append(rows, fmt.Sprintf("%s-%02d", strings.ToUpper(p.Name), i))
+		}
+		for _, row := range rows {
+			if !covered[row] {
+				t.Errorf("%s: no specification covers %s", p.Name, row)
+			}
+		}
+	}
+}
+
+func TestIDsAreWellFormed(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, p := range suites.Protocols() {
+		for _, section := range p.Sections {
+			for _, s := range section.Specs {
+				if seen[s.ID] {
+					t.Errorf("%s is there twice", s.ID)
+				}
+				seen[s.ID] = true
+				if want := p.Name + "/" + section.Name + "/" + s.Name(); s.ID != want || strings.Trim(s.ID, "abcdefghijklmnopqrstuvwxyz0123456789-/") != "" {
+					t.Errorf("%s stands where %s belongs", s.ID, want)
+				}
+				if !strings.HasSuffix(s.Title, ".") && !strings.HasSuffix(s.Title, `"`) {
+					t.Errorf("%s: the title is no sentence: %s", s.ID, s.Title)
+				}
+				if s.Clause == "" || s.Body == nil {
+					t.Errorf("%s has no clause or no body", s.ID)
+				}
+			}
+		}
+	}
+}

@@ -92,6 +92,13 @@ func newRoot() *cobra.Command {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show the summary only")
 	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	complete := func(flag string, choices ...string) {
+		_ = root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
+	}
+	complete("protocol", protocolNames()...)
+	complete("color", "auto", "always", "never")
+	_ = root.RegisterFlagCompletionFunc("only", completeIDs)
+	_ = root.RegisterFlagCompletionFunc("skip", completeIDs)
 	root.AddCommand(newList(), newExplain(), newServe(), newSelftest(), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
