@@ -19,8 +19,8 @@ type Detection struct {
 
 // Detect finds out what protocol a server speaks, with one connection that
 // harms nobody: it listens, sends a line that every line protocol answers, says
-// quit, without which some servers hang for ever, and asks a question. patience
-// is how long the last answer may take.
+// quit, without which some servers hang for ever, and asks questions, a known
+// one last. patience is how long the last answer may take.
 func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detection, error) {
 	conn, err := d.Dial(ctx, wire.NewTranscript())
 	if err != nil {
@@ -50,18 +50,17 @@ func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detecti
 		seen = append(seen, "no greeting")
 	}
 	var afterQuestion string
-	for _, message := range []string{"1,2\r\n", "quit\r\n", "?"} {
-		if ended {
+	for _, step := range []struct {
+		message string
+		wait    time.Duration
+	}{{"1,2\r\n", shortWait}, {"quit\r\n", shortWait}, {"?", 3 * shortWait}, {"Beautiful is better than?", patience}} {
+		if ended || afterQuestion != "" {
 			break
 		}
-		seen = append(seen, "sent "+wire.Quote([]byte(message), 80))
-		_ = conn.Send([]byte(message), patience)
-		wait := shortWait
-		if message == "?" {
-			wait = patience
-		}
+		seen = append(seen, "sent "+wire.Quote([]byte(step.message), 80))
+		_ = conn.Send([]byte(step.message), patience)
 		var text string
-		if text, ended = listen(wait); message == "?" {
+		if text, ended = listen(step.wait); strings.HasSuffix(step.message, "?") {
 			afterQuestion = text
 		}
 	}
@@ -99,7 +98,7 @@ func recognise(all, greeting, afterQuestion string) Detection {
 		return Detection{Protocol: "calc", Evidence: "added numbers"}
 	case has("echoed:"):
 		return Detection{Protocol: "echo", Evidence: "echoed a line"}
-	case has("aphorism"):
+	case has("aphorism", "ugly."):
 		return Detection{Protocol: "zen", Evidence: "answered a question"}
 	case pidAnswer.MatchString(all):
 		return Detection{Protocol: "pid", Evidence: "answered with a number and the line"}

@@ -58,6 +58,18 @@ func TestDetect(t *testing.T) {
 		}), "websocket"},
 		"sink":    {each(func(c net.Conn) { io.Copy(io.Discard, c) }), ""},
 		"hang up": {each(func(c net.Conn) {}), ""},
+		"zen that knows its questions only": {each(func(c net.Conn) {
+			r := bufio.NewReader(c)
+			for {
+				question, err := r.ReadString('?')
+				if err != nil {
+					return
+				}
+				if question == "Beautiful is better than?" {
+					io.WriteString(c, "Ugly.")
+				}
+			}
+		}), "zen"},
 		"zen with other words": {each(func(c net.Conn) {
 			bufio.NewReader(c).ReadString('?')
 			io.WriteString(c, "No idea.")
