@@ -104,6 +104,8 @@ func recognise(all, greeting, afterQuestion string) Detection {
 		return Detection{Protocol: "pid", Evidence: "answered with a number and the line"}
 	case strings.HasPrefix(all, "1,2\r\n"):
 		return Detection{Protocol: "raw", Evidence: "sent the bytes back"}
+	case has("connection closed") && has("1,2"):
+		return Detection{Protocol: "echo", Evidence: "repeated a line, and closed at quit"}
 	case has("enter only integers"):
 		return Detection{Protocol: "calc", Evidence: "asked for integers"}
 	case all != "" && all == afterQuestion:

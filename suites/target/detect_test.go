@@ -58,6 +58,13 @@ func TestDetect(t *testing.T) {
 		}), "websocket"},
 		"sink":    {each(func(c net.Conn) { io.Copy(io.Discard, c) }), ""},
 		"hang up": {each(func(c net.Conn) {}), ""},
+		"echo without its label": {each(func(c net.Conn) {
+			r := bufio.NewReader(c)
+			line, _ := r.ReadString('\n')
+			io.WriteString(c, "'"+strings.TrimSpace(line)+"'\r\n")
+			r.ReadString('\n')
+			io.WriteString(c, "connection closed\r\n")
+		}), "echo"},
 		"zen that knows its questions only": {each(func(c net.Conn) {
 			r := bufio.NewReader(c)
 			for {
