@@ -29,7 +29,8 @@ type job struct {
 // them once more, alone; then those that may kill or hang a weak server, alone.
 type pool struct {
 	jobs    []*job
-	width   *semaphore.Weighted
+	workers int
+	width   *semaphore.Weighted // as many as there are workers
 	changed func(done, failed int, running []string)
 
 	mu      sync.Mutex
@@ -48,7 +49,7 @@ const maxLongRetries = 3
 const retryFactor = 4
 
 func newPool(jobs []*job, width int, changed func(done, failed int, running []string)) *pool {
-	return &pool{jobs: jobs, width: semaphore.NewWeighted(int64(width)), changed: changed}
+	return &pool{jobs: jobs, workers: width, width: semaphore.NewWeighted(int64(width)), changed: changed}
 }
 
 // run executes every job. It returns when all are final, which is soon after
@@ -223,9 +224,18 @@ func (p *pool) look(ctx context.Context, j *job) {
 	if fresh || s.dead() != "" {
 		return
 	}
+	during := j.spec.ID
+	if !p.single(j) && !j.spec.Perilous {
+		during += ", or a case beside it (--jobs 1 tells which)"
+	}
 	s.alone.Lock()
 	defer s.alone.Unlock()
-	s.alive(ctx, j.spec.ID, j.result.Reason.Code)
+	s.alive(ctx, during, j.result.Reason.Code)
+}
+
+// single says whether a job has its server to itself in the concurrent part.
+func (p *pool) single(j *job) bool {
+	return p.workers == 1 || j.session.width == 1 || j.spec.Clients > 1
 }
 
 // suspects blocks what failed, not yet confirmed, on a server that has died
@@ -234,7 +244,7 @@ func (p *pool) look(ctx context.Context, j *job) {
 func (p *pool) suspects(unconfirmed []*job) (rest []*job) {
 	for _, j := range unconfirmed {
 		s := j.session
-		if s.dead() == "" || s.width == 1 || j.spec.Clients > 1 || !suspicious(j.result.Reason.Code) {
+		if s.dead() == "" || p.single(j) || !suspicious(j.result.Reason.Code) {
 			rest = append(rest, j)
 			continue
 		}

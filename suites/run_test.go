@@ -204,6 +204,42 @@ func TestATargetThatDiesGivesOneCauseAndACompleteReport(t *testing.T) {
 	}
 }
 
+func TestWhoKilledTheTargetIsToldWithOneJob(t *testing.T) {
+	for _, tc := range []struct {
+		jobs    int
+		verdict specs.Verdict // of the requirement that sends a NUL first
+		cause   string
+	}{
+		{1, specs.Fail, "stopped serving during zen/messages/any-byte: "},
+		{16, specs.Blocked, "(--jobs 1 tells which)"},
+	} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready := make(chan bool)
+		var server *serve.Server
+		server = serve.Start(ln, func() impl.Handler {
+			return changed{zen.New(), func(p []byte) []byte {
+				if slices.Contains(p, 0) {
+					<-ready
+					server.Close()
+				}
+				return p
+			}, nil}
+		}, serve.Options{})
+		close(ready)
+		t.Cleanup(func() { server.Close() })
+		r := run(t, suites.Plan{Target: &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}, Jobs: tc.jobs})
+		if r.Summary.ExitCode != 3 || !strings.Contains(r.Summary.Cause, tc.cause) {
+			t.Errorf("%d jobs: exit %d, cause %s", tc.jobs, r.Summary.ExitCode, r.Summary.Cause)
+		}
+		if got := find(r, "zen/messages/any-byte"); got.Verdict != tc.verdict {
+			t.Errorf("%d jobs: %s %v, want %s", tc.jobs, got.Verdict, got.Reason, tc.verdict)
+		}
+	}
+}
+
 func mustFind(t *testing.T, name string) specs.Protocol {
 	t.Helper()
 	p, err := suites.Find(name)
