@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -279,9 +278,6 @@ func (c *Case) Timing() Timing { return c.env.Timing }
 // Serves is what is known of how the target serves several clients.
 func (c *Case) Serves() Concurrency { return c.env.Serves }
 
-// Context ends when the case has to.
-func (c *Case) Context() context.Context { return c.ctx }
-
 // Dial connects a new client. A connection that cannot be made fails the case.
 func (c *Case) Dial() *Client {
 	open := 0
@@ -307,10 +303,7 @@ func (c *Case) Dial() *Client {
 		}
 	})
 	if err != nil {
-		// The system's own words are the last part; before them comes the
-		// address, which the report says anyway.
-		why := err.Error()
-		why = strings.TrimSpace(why[strings.LastIndex(why, ":")+1:])
+		why := wire.Cause(err)
 		c.fail(Reason{Code: ConnectFailed, Message: "no connection could be made: " + why, Expected: []string{"a connection"}, Received: why}, false)
 	}
 	client := &Client{c: c, conn: conn}

@@ -240,6 +240,29 @@ func TestADeclaredDialectBinds(t *testing.T) {
 	}
 }
 
+func TestTheOutcomeThatCameSetsTheVerdict(t *testing.T) {
+	t.Parallel()
+	outcomes := []specs.Outcome{specs.Exactly("right"), specs.Exactly("fair").NonStrict("some do"), specs.Exactly("odd").Info("allowed")}
+	for answer, want := range map[string]specs.Verdict{"right": specs.Pass, "fair": specs.NonStrict, "odd": specs.Info, "wrong": specs.Fail} {
+		r := run(target(t, says(answer, stay)), specs.Must, func(c *specs.Case) {
+			client := c.Dial()
+			client.Send("?")
+			client.ExpectOneOf(outcomes...)
+		})
+		if r.Verdict != want {
+			t.Errorf("%q: got %s %+v, want %s", answer, r.Verdict, r.Reason, want)
+		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	t.Parallel()
+	s := specs.Requirement("zen/framing/name", specs.Should, "", "", nil, specs.Slow, specs.Clients(2), specs.Perilous)
+	if got, want := strings.Join(s.Labels(), " "), "zen framing should slow concurrent perilous"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestADefectOfASpecIsNoFailureOfTheTarget(t *testing.T) {
 	t.Parallel()
 	env := target(t, stay)

@@ -68,7 +68,7 @@ func (cl *Client) next() {
 	if s := cl.conn.State(); len(s.Unread) > 0 {
 		cl.extra(s)
 	}
-	cl.answered, cl.exchange = false, len(cl.c.transcript.Events())
+	cl.answered, cl.exchange = false, cl.c.transcript.Len()
 }
 
 // extra fails the case for bytes that follow a right answer.
@@ -131,9 +131,6 @@ func (cl *Client) end(how func()) {
 		}
 	})
 }
-
-// Ended says whether the target has ended its side.
-func (cl *Client) Ended() bool { return cl.conn.State().End != "" }
 
 // Offer sends bytes whose fate does not matter.
 func (cl *Client) Offer(bytes string) { _ = cl.conn.Send([]byte(bytes), cl.c.env.Timing.Quiet) }

@@ -137,7 +137,6 @@ type Section struct {
 // Protocol is everything that is known of a protocol on the client's side.
 type Protocol struct {
 	Name     string
-	Title    string // one line: what a server of it does
 	Source   string // the text that defines it
 	Sections []Section
 	Dialects []Dialect

@@ -78,6 +78,7 @@ type run struct {
 	plan        Plan
 	report      *report.Report
 	sessions    []*session
+	selected    map[string]bool // by --only and --skip
 	jobs        []*job
 	closers     []func()
 	unreachable bool
@@ -105,17 +106,13 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var protocols []specs.Protocol
-	for _, s := range r.sessions {
-		protocols = append(protocols, s.protocol)
-	}
 	// The plan was checked against every protocol; now it is known which.
-	declared, err := plan.dialects(protocols)
+	declared, err := plan.dialects(r.protocols())
 	if err != nil {
 		return err
 	}
-	if plan.Target != nil || plan.Exec != "" {
-		if _, err := plan.selection(protocols); err != nil {
+	if r.selected == nil {
+		if r.selected, err = plan.selection(r.protocols()); err != nil {
 			return err
 		}
 	}
@@ -123,6 +120,14 @@ func (r *run) prepare(ctx context.Context) error {
 		s.preflight(ctx, plan.Pace, plan.Jobs, declared)
 	}
 	return nil
+}
+
+// protocols lists what is tested.
+func (r *run) protocols() (list []specs.Protocol) {
+	for _, s := range r.sessions {
+		list = append(list, s.protocol)
+	}
+	return list
 }
 
 func (r *run) prepareTarget(ctx context.Context, a target.Address) error {
@@ -162,12 +167,12 @@ func (r *run) prepareBundled() error {
 		}
 		protocols = []specs.Protocol{p}
 	}
-	selected, err := r.plan.selection(protocols)
-	if err != nil {
+	var err error
+	if r.selected, err = r.plan.selection(protocols); err != nil {
 		return err
 	}
 	for _, p := range protocols {
-		if !slices.ContainsFunc(p.Specs(), func(s specs.Spec) bool { return selected[s.ID] }) {
+		if !slices.ContainsFunc(p.Specs(), func(s specs.Spec) bool { return r.selected[s.ID] }) {
 			r.partial = true
 			continue
 		}
@@ -197,11 +202,9 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 		}
 		s.protocol = p
 		// The look whether anybody is there leaves by the protocol's door.
-		reached := specs.Result{}
-		s.dialects = map[string]specs.Setting{}
 		env := s.env()
 		env.Dialer, env.Timing = d, timingFor(0, r.plan.Pace)
-		reached = specs.Run(ctx, specs.Requirement(p.Name+"/reach", specs.Must, "", "", func(c *specs.Case) {
+		reached := specs.Run(ctx, specs.Requirement(p.Name+"/reach", specs.Must, "", "", func(c *specs.Case) {
 			client := c.Dial()
 			if p.Greets {
 				client.Answered(env.Timing.Quiet)
@@ -218,7 +221,7 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 	}
 	detection, err := target.Detect(ctx, d, max(reachTimeout, time.Duration(float64(reachTimeout)*r.plan.Pace)))
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach %s: %s", a, reason(err.Error()))
+		return nil, fmt.Errorf("cannot reach %s: %s", a, reason(wire.Cause(err)))
 	}
 	s.protocol, err = Find(detection.Protocol)
 	if err != nil {
@@ -228,7 +231,7 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 	return s, nil
 }
 
-// reason takes the system's part of a network error, which repeats the address.
+// reason says in our words what the system said of a connection.
 func reason(text string) string {
 	switch {
 	case strings.Contains(text, "connection refused"):
@@ -236,21 +239,13 @@ func reason(text string) string {
 	case strings.Contains(text, "i/o timeout"), strings.Contains(text, "deadline exceeded"):
 		return fmt.Sprintf("no answer within %s", reachTimeout)
 	}
-	return text[strings.LastIndex(text, ": ")+1:]
+	return text
 }
 
 // execute plants the tree and runs the selected cases under it.
 func (r *run) execute(ctx context.Context, o Observer) error {
-	var protocols []specs.Protocol
-	for _, s := range r.sessions {
-		protocols = append(protocols, s.protocol)
-	}
-	selected, err := r.plan.selection(protocols)
-	if err != nil {
-		return err
-	}
 	finished := make(chan struct{})
-	failures, err := walk(protocols, selected, r.plan.Filter, func(chosen map[string]bool) (func(string) specs.Result, error) {
+	failures, err := walk(r.protocols(), r.selected, r.plan.Filter, func(chosen map[string]bool) (func(string) specs.Result, error) {
 		byID := map[string]*job{}
 		var queue []*job
 		for _, s := range r.sessions {

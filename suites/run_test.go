@@ -424,6 +424,7 @@ func TestSelection(t *testing.T) {
 	}{
 		{suites.Plan{Only: []string{"zen/answers/simple"}}, []string{"zen/answers/simple"}},
 		{suites.Plan{Only: []string{"zen/answers"}, Skip: []string{"zen/answers/[a-r]*", "zen/answers/same*", "zen/answers/{un,wh}*"}}, []string{"zen/answers/simple"}},
+		{suites.Plan{Only: []string{"zen/answers/simple", "calc/sums/any"}, Skip: []string{"calc"}}, []string{"zen/answers/simple"}},
 		{suites.Plan{Filter: "may && framing && zen"}, []string{"zen/framing/two-questions-at-once", "zen/framing/question-then-line-end"}},
 	} {
 		r := run(t, tc.plan)

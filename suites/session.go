@@ -96,7 +96,7 @@ func (s *session) ask(ctx context.Context, timing specs.Timing, body func(*specs
 }
 
 // served has one exchange, whatever the answer is, and says how long it took.
-func (s *session) served(c *specs.Case, client *specs.Client, patience time.Duration) (time.Duration, bool) {
+func (s *session) served(client *specs.Client, patience time.Duration) (time.Duration, bool) {
 	began := time.Now()
 	if s.protocol.Greets {
 		if _, ok := client.Answered(patience); !ok {
@@ -118,7 +118,7 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 	first := timingFor(0, factor)
 	s.ask(ctx, first, func(c *specs.Case) {
 		client := c.Dial()
-		took, ok := s.served(c, client, 4*first.Answer)
+		took, ok := s.served(client, 4*first.Answer)
 		if !ok {
 			return
 		}
@@ -132,7 +132,7 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 	s.timing = timingFor(s.pace, factor)
 	s.ask(ctx, s.timing, func(c *specs.Case) {
 		client := c.Dial()
-		s.served(c, client, s.timing.Answer)
+		s.served(client, s.timing.Answer)
 		began := time.Now()
 		if client.Leave(); time.Since(began) >= s.timing.Leave {
 			// It does not end its side when a client leaves. That is judged
@@ -176,7 +176,7 @@ func (s *session) concurrency(ctx context.Context, enough int) specs.Concurrency
 		var clients []*specs.Client
 		for n := 1; n <= enough; n++ {
 			client := c.Dial()
-			if _, ok := s.served(c, client, patience); ok {
+			if _, ok := s.served(client, patience); ok {
 				clients = append(clients, client)
 				found = specs.Concurrency{Class: specs.Concurrent, Bound: n, Evidence: fmt.Sprintf("%d clients were served at once", n)}
 				continue
@@ -231,7 +231,7 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 				if s.serves.Class == specs.Unknown {
 					return // it has never answered: being there is all that can be asked
 				}
-				if _, ok := s.served(c, client, patience); !ok {
+				if _, ok := s.served(client, patience); !ok {
 					c.Failf("a new client got no answer within %.3g s", patience.Seconds())
 				}
 			})

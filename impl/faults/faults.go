@@ -113,9 +113,6 @@ func reference(protocol string) func() impl.Handler {
 	}
 }
 
-// Protocols lists the protocols that have faults.
-func Protocols() []string { return []string{"zen", "echo", "calc"} }
-
 // For lists the faults of a protocol.
 func For(protocol string) []Fault {
 	var list []Fault
@@ -131,15 +128,6 @@ func For(protocol string) []Fault {
 	}
 	for i := range list {
 		list[i].Protocol = protocol
-	}
-	return list
-}
-
-// All lists the faults of all protocols.
-func All() []Fault {
-	var list []Fault
-	for _, p := range Protocols() {
-		list = append(list, For(p)...)
 	}
 	return list
 }

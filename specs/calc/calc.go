@@ -17,7 +17,6 @@ import (
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "calc",
-		Title:    "sums and multiplies integers until quit",
 		Source:   "tutorial 001, examples 3 and 6",
 		Greets:   true,
 		Question: "1,2\r\n",
@@ -136,7 +135,7 @@ func model() lines.Model {
 func conversation() concurrency.Conversation {
 	return concurrency.Conversation{
 		Clause:       "tutorial 001, example 6",
-		Open:         func(cl *specs.Client) { cl.ExpectOneOf(specs.Exactly(welcome(cl.Case()))) },
+		Open:         func(cl *specs.Client) { cl.Expect(welcome(cl.Case())) },
 		PartialLevel: specs.Should,
 		Ask: func(c *specs.Case, client, turn int) (string, string) {
 			line, total, _ := list(c, 3, 5)

@@ -163,18 +163,21 @@ func beyondTheSources() []specs.Spec {
 			c.StillServes()
 		}
 	}
-	n, _ := new(big.Int).SetString(strings.Repeat("9", 4300), 10)
+	n := func() *big.Int { // 4 300 nines, made when they are needed
+		power := new(big.Int).Exp(big.NewInt(10), big.NewInt(4300), nil)
+		return power.Sub(power, big.NewInt(1))
+	}
 	return []specs.Spec{
 		specs.Requirement("calc/robustness/large-sum", specs.Robust, "tutorial 001, example 6",
 			"A sum of more than 4 300 digits is answered, refused, or ends its connection; others are served.",
 			large(func(*specs.Case, *specs.Client) {},
-				func(c *specs.Case) string { return sum(c, new(big.Int).Add(n, n).String()) }),
+				func(c *specs.Case) string { return sum(c, new(big.Int).Add(n(), n()).String()) }),
 			specs.Perilous, specs.Covers("CALC-15"), specs.Cause(uncaughtLimit)),
 
 		specs.Requirement("calc/robustness/large-product", specs.Robust, "tutorial 001, example 6",
 			"A product of more than 4 300 digits is answered, refused, or ends its connection; others are served.",
 			large(func(c *specs.Case, client *specs.Client) { exchange(client, "product", switching(c, "product")) },
-				func(c *specs.Case) string { return product(c, new(big.Int).Mul(n, n).String()) }),
+				func(c *specs.Case) string { return product(c, new(big.Int).Mul(n(), n()).String()) }),
 			specs.Perilous, specs.Covers("CALC-15"), specs.Cause(uncaughtLimit)),
 	}
 }

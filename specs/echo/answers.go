@@ -204,6 +204,7 @@ func quoting() specs.Section {
 func longLine() specs.Spec {
 	return specs.Requirement("echo/framing/one-mebibyte", specs.Should, listing,
 		"A line of one mebibyte is echoed whole.",
-		echo(strings.Repeat("x", 1<<20)), specs.Perilous, specs.Covers("ECHO-10"),
+		// Made when it runs: a listing of the requirements needs no mebibyte.
+		func(c *specs.Case) { echo(strings.Repeat("x", 1<<20))(c) }, specs.Perilous, specs.Covers("ECHO-10"),
 		specs.Cause("the length of a line is bounded; the text sets no bound"))
 }

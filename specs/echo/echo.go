@@ -15,7 +15,6 @@ import (
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "echo",
-		Title:    "echoes lines in quotes until quit",
 		Source:   "tutorial 001, example 1",
 		Question: "hello\r\n",
 		Hello: func(cl *specs.Client) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -69,6 +70,13 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 		datagram: d.Network == "udp" || d.Network == "unixgram", cleanup: cleanup}
 	go c.read()
 	return c, nil
+}
+
+// Cause is the system's own words in a network error: the last part. Before
+// them comes the address, which whoever dialled knows.
+func Cause(err error) string {
+	text := err.Error()
+	return strings.TrimSpace(text[strings.LastIndex(text, ":")+1:])
 }
 
 // Conn is a recorded connection. A goroutine reads it all the time, so that

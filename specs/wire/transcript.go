@@ -129,6 +129,13 @@ func (t *Transcript) Events() []Event {
 	return events
 }
 
+// Len is the number of events so far.
+func (t *Transcript) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.events)
+}
+
 // Add records an event that has no bytes, such as an Expected or a Note.
 func (t *Transcript) Add(conn int, kind Kind, text string) {
 	t.record(conn, kind, nil, text)

@@ -18,7 +18,6 @@ const unknown = "Error: unknown aphorism."
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "zen",
-		Title:    "answers questions that end in ?",
 		Source:   "tutorial 000",
 		Question: "?",
 		Hello: func(cl *specs.Client) {

@@ -116,7 +116,7 @@ func Run(ctx context.Context, o Options) (*Matrix, error) {
 	return m, nil
 }
 
-// Catches returns the faults that a spec catches, in the order of faults.All.
+// Catches returns the faults that a spec catches, in the order of faults.For.
 func Catches(ctx context.Context, specID string) ([]faults.Fault, error) {
 	return catches(ctx, specID, Options{})
 }

@@ -13,6 +13,7 @@ import (
 
 	"conform/impl/faults"
 	"conform/specs"
+	"conform/suites"
 )
 
 // options are the waits that a test bears: the race detector makes everything
@@ -61,8 +62,8 @@ func TestMatrix(t *testing.T) {
 }
 
 func TestFaultsAreWellFormed(t *testing.T) {
-	for _, protocol := range faults.Protocols() {
-		list := faults.For(protocol)
+	for _, p := range suites.Protocols() {
+		protocol, list := p.Name, faults.For(p.Name)
 		if len(list) < 25 {
 			t.Errorf("%s has %d faults; 25 are due", protocol, len(list))
 		}
