@@ -23,6 +23,9 @@ type Env struct {
 	Dialects map[string]Setting
 	Serves   Concurrency
 	Seed     uint64
+	// Observed collects what cases see of rules that hold for everything that
+	// a server sends; nil where nobody asks.
+	Observed *Observations
 	// Door is held while a connection is made or ended, if it is given. Some
 	// servers drop a new connection while another one ends: that is for the
 	// scenarios about it, and must not spoil every other case.
@@ -258,6 +261,46 @@ func (c *Case) Unsupported(format string, args ...any) {
 	c.stop()
 }
 
+// Blocked ends the body: something that the requirement needs is not there, and
+// the target has not been declared to lack it.
+func (c *Case) Blocked(format string, args ...any) {
+	c.record(Blocked, Reason{Code: Missing, Message: fmt.Sprintf(format, args...)}, false)
+	c.stop()
+}
+
+// Refute ends the body: the requirement is not met, for the reason given. That
+// costs what the level says. waited tells that the verdict rests on a wait that
+// ran out.
+func (c *Case) Refute(r Reason, waited bool) { c.fail(r, waited) }
+
+// Admit records an outcome that costs less than a failure, NonStrict or Info,
+// and goes on.
+func (c *Case) Admit(v Verdict, r Reason, waited bool) {
+	c.record(v, r, waited)
+	c.Note("%s", r.Message)
+}
+
+// Observe records something that a server has sent against a rule that holds
+// for all that it sends. The requirement that states the rule judges it, when
+// all other cases have ended.
+func (c *Case) Observe(rule, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	c.transcript.Add(0, wire.Note, text)
+	c.observations().add(rule, Observation{ID: c.spec.ID, Text: text})
+}
+
+// Observed is what has been observed of a rule so far, in all cases of the run.
+func (c *Case) Observed(rule string) []Observation { return c.observations().of(rule) }
+
+func (c *Case) observations() *Observations {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.env.Observed == nil {
+		c.env.Observed = &Observations{}
+	}
+	return c.env.Observed
+}
+
 // Note records an observation that no verdict depends on.
 func (c *Case) Note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
@@ -272,6 +315,15 @@ func (c *Case) Note(format string, args ...any) {
 // Dialect is the value of a dialect, declared or seen; "" when neither.
 func (c *Case) Dialect(key string) string { return c.env.Dialects[key].Value }
 
+// Declared says whether the user has declared this dialect, whatever the value.
+func (c *Case) Declared(key string) bool { return c.env.Dialects[key].Declared }
+
+// Target is how the target is reached.
+func (c *Case) Target() wire.Dialer { return c.env.Dialer }
+
+// Pause waits, unless the case has to end.
+func (c *Case) Pause(d time.Duration) { c.pause(d) }
+
 // Timing is the waits in force.
 func (c *Case) Timing() Timing { return c.env.Timing }
 
@@ -279,7 +331,10 @@ func (c *Case) Timing() Timing { return c.env.Timing }
 func (c *Case) Serves() Concurrency { return c.env.Serves }
 
 // Dial connects a new client. A connection that cannot be made fails the case.
-func (c *Case) Dial() *Client {
+func (c *Case) Dial() *Client { return c.DialWith() }
+
+// DialWith connects a new client in a way of its own.
+func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
 	open := 0
 	c.mu.Lock()
 	for _, cl := range c.clients {
@@ -294,8 +349,12 @@ func (c *Case) Dial() *Client {
 	}
 	var conn *wire.Conn
 	var err error
+	dialer := c.env.Dialer
+	for _, o := range options {
+		o(&dialer)
+	}
 	c.door(func() {
-		conn, err = c.env.Dialer.Dial(c.ctx, c.transcript)
+		conn, err = dialer.Dial(c.ctx, c.transcript)
 		if c.env.Door != nil {
 			// A queue of five is common, and a SYN that finds it full is
 			// only repeated after a second.
@@ -388,7 +447,11 @@ func (c *Case) Join() {
 // nothingLeftOver fails when a connection holds bytes that nobody expected.
 func (c *Case) nothingLeftOver() {
 	for _, cl := range c.clients {
-		if s := cl.conn.State(); !cl.left && len(s.Unread) > 0 {
+		switch s := cl.conn.State(); {
+		case cl.left:
+		case cl.Session != nil:
+			cl.Session.LeftOver()
+		case len(s.Unread) > 0:
 			cl.extra(s)
 		}
 	}

@@ -17,11 +17,49 @@ type Client struct {
 	c    *Case
 	conn *wire.Conn
 
+	// Session is what a protocol with messages of its own keeps with the
+	// connection; nil for protocols of plain bytes.
+	Session Session
+
 	exchange int    // index in the transcript at which the current exchange began
 	answered bool   // the last expectation was met, and nothing was sent since
 	answer   string // the bytes that met it
 	left     bool   // by our own doing: what is unread no longer matters
 }
+
+// Session reads the messages of a protocol from a connection.
+type Session interface {
+	// LeftOver is called when the body has ended well: it fails the case for
+	// what the server has sent and nobody has asked for.
+	LeftOver()
+}
+
+// Await waits until enough says so of what is unread, the target ends, or d has
+// passed, and consumes nothing. It judges nothing.
+func (cl *Client) Await(d time.Duration, enough func(unread []byte) bool) wire.State {
+	return cl.conn.Await(cl.c.ctx, d, enough)
+}
+
+// Consume takes the first n unread bytes away.
+func (cl *Client) Consume(n int) { cl.conn.Consume(n) }
+
+// ReadSlowly makes every later read at most chunk bytes long, after a pause; a
+// chunk of 0 stops reading until the next call.
+func (cl *Client) ReadSlowly(chunk int, pause time.Duration) { cl.conn.ReadSlowly(chunk, pause) }
+
+// Gone says whether we have left or the target has ended the connection.
+func (cl *Client) Gone() bool { return cl.left || cl.conn.Gone() }
+
+// ID is the number of the connection in its case.
+func (cl *Client) ID() int { return cl.conn.ID }
+
+// Decoded records what the bytes that were sent or received last mean.
+func (cl *Client) Decoded(format string, args ...any) {
+	cl.c.transcript.Add(cl.conn.ID, wire.Decoded, fmt.Sprintf(format, args...))
+}
+
+// Took notes how long an expectation took to be met.
+func (cl *Client) Took(d time.Duration) { cl.c.took(d) }
 
 // Case is the case that the client belongs to.
 func (cl *Client) Case() *Case { return cl.c }

@@ -28,7 +28,8 @@ type Spec struct {
 	Clients  int      // connections that it holds open at once
 	Queues   bool     // may be run although the target serves fewer at once: the others wait
 	Slow     bool     // takes more than a second even when it passes
-	Perilous bool     // may kill or hang a weak server: runs last, alone
+	Perilous bool     // may kill or hang a weak server: runs late, alone
+	Last     bool     // judges what the other cases have observed: runs after all of them
 
 	// DialectKey and DialectValue name the dialect that this requirement
 	// belongs to, if any. Declared, it binds like a MUST; declared otherwise,
@@ -71,9 +72,13 @@ func Queues(s *Spec) { s.Queues = true }
 // Slow marks a spec that takes more than a second even when it passes.
 func Slow(s *Spec) { s.Slow = true }
 
-// Perilous marks a spec that may kill or hang a weak server. These run last,
+// Perilous marks a spec that may kill or hang a weak server. These run late,
 // one at a time, and what they break does not count against any other.
 func Perilous(s *Spec) { s.Perilous = true }
+
+// Last marks a spec that judges what other cases have observed, see
+// Case.Observed: it runs when all the others have ended.
+func Last(s *Spec) { s.Last = true }
 
 // InDialect ties a spec to a dialect: see Spec.DialectKey.
 func InDialect(key, value string) Option {
@@ -110,8 +115,10 @@ func (s Spec) Labels() []string {
 // about the target that cannot be seen from outside.
 type Dialect struct {
 	Key    string
-	Values []string // the known answers
+	Values []string // the known answers, or a word for each part of a free one: "PATH"
 	Text   string   // what it is about, in one sentence
+	// Valid judges a value where Values does not list them all.
+	Valid func(value string) error
 	// Detect finds the value with one harmless exchange, on a connection that
 	// the caller leaves; nil when it cannot be seen without being judged.
 	Detect func(*Case) string
@@ -119,6 +126,12 @@ type Dialect struct {
 
 // Check says what is wrong with a value, if anything.
 func (d Dialect) Check(value string) error {
+	if d.Valid != nil {
+		if err := d.Valid(value); err != nil {
+			return fmt.Errorf("dialect %s=%s: %w", d.Key, value, err)
+		}
+		return nil
+	}
 	for _, v := range d.Values {
 		if v == value {
 			return nil
@@ -147,7 +160,7 @@ type Protocol struct {
 	// Greets says that the server speaks first; Question is a message that
 	// every server of the protocol answers, however wrongly.
 	Greets   bool
-	Question string
+	Question func(*Client) string
 	// Leave ends a connection by the protocol's own door, without judging,
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.

@@ -49,6 +49,8 @@ const (
 	OutOfTime     Code = "out-of-time"    // the budget of the case or the run was spent
 	Interrupted   Code = "interrupted"    // the user ended the run
 	Declared      Code = "declared"       // the declared dialect says so
+	Missing       Code = "missing"        // something that the requirement needs was not found on the target
+	Violation     Code = "violation"      // a rule for all that a server sends was broken
 	Deselected    Code = "deselected"     // the selection left it out
 	KitFault      Code = "kit-fault"      // a defect in conform
 )

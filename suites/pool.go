@@ -55,10 +55,12 @@ func newPool(jobs []*job, width int, changed func(done, failed int, running []st
 // run executes every job. It returns when all are final, which is soon after
 // ctx has ended.
 func (p *pool) run(ctx context.Context) {
-	var together, alone []*job
+	var together, alone, last []*job
 	crowds := map[*session][]*job{}
 	for _, j := range p.jobs {
 		switch s := j.session; {
+		case j.spec.Last:
+			last = append(last, j)
 		case s.serves.Class == specs.Unknown:
 			// Not one client has been served, with all the patience of a
 			// retry: there is nothing to kill, and nothing to wait longer for.
@@ -89,7 +91,7 @@ func (p *pool) run(ctx context.Context) {
 		p.confirm(ctx, j)
 		return true
 	})
-	for _, j := range alone {
+	for _, j := range append(alone, last...) {
 		if !p.settle(ctx, j) {
 			p.alone(ctx, j)
 		}

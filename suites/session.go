@@ -31,6 +31,7 @@ type session struct {
 	declared int // clients that the declared class serves at once; 0 when undeclared
 	detected string
 	seed     int64
+	observed specs.Observations
 
 	// room is how many connections may be open at once. A case holds the lock
 	// for reading while it runs; whoever must be alone holds it for writing.
@@ -84,7 +85,7 @@ func dialer(a target.Address) wire.Dialer {
 
 func (s *session) env() specs.Env {
 	return specs.Env{Protocol: s.protocol, Dialer: dialer(s.address), Timing: s.timing,
-		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Door: &s.door}
+		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Door: &s.door, Observed: &s.observed}
 }
 
 // ask runs a conversation that is no requirement, and says whether it came to
@@ -107,7 +108,7 @@ func (s *session) served(client *specs.Client, patience time.Duration) (time.Dur
 }
 
 func (s *session) asked(client *specs.Client, patience time.Duration, began time.Time) (time.Duration, bool) {
-	client.Send(s.protocol.Question)
+	client.Send(s.protocol.Question(client))
 	_, ok := client.Answered(patience)
 	return time.Since(began), ok
 }

@@ -19,7 +19,7 @@ func Protocol() specs.Protocol {
 		Name:     "calc",
 		Source:   "tutorial 001, examples 3 and 6",
 		Greets:   true,
-		Question: "1,2\r\n",
+		Question: func(*specs.Client) string { return "1,2\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.ExpectOneOf(specs.Exactly("<welcome: starting in sum mode>\n"), specs.Exactly("<welcome: starting in sum mode>\r\n"))
 			cl.Send("1,2\r\n")

@@ -16,7 +16,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "echo",
 		Source:   "tutorial 001, example 1",
-		Question: "hello\r\n",
+		Question: func(*specs.Client) string { return "hello\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.Send("hello\r\n")
 			cl.ExpectOneOf(specs.Exactly("Echoed: 'hello'\r\n"), specs.Exactly("Echoed: 'hello'\n"))

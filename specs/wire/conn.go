@@ -20,7 +20,11 @@ type Dialer struct {
 	Address string      // host:port, or a path
 	TLS     *tls.Config // nil for none
 	Timeout time.Duration
-	Limit   int // how many unread bytes are held before the peer counts as flooding; 0 is DefaultLimit
+	Limit   int // how many unread bytes are held before the peer counts as flooding; 0 follows what it was sent
+	// ReceiveBuffer is the size in bytes of the kernel's buffer for what
+	// arrives, where the system lets one choose: a small one makes a client
+	// that does not read felt at once. 0 leaves it to the system.
+	ReceiveBuffer int
 }
 
 const (
@@ -28,8 +32,9 @@ const (
 	// smallLimit and twice what it was sent, up to largeLimit: an echo of a
 	// mebibyte is no flood, a mebibyte in answer to nothing is.
 	smallLimit = 256 << 10
-	largeLimit = 2 << 20
-	// floodLimit ends the reading of a peer that sends for ever.
+	largeLimit = 64 << 20
+	// floodLimit and four times what it was sent end the reading of a peer
+	// that sends for ever.
 	floodLimit = 32 << 20
 )
 
@@ -50,6 +55,9 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 		cleanup = func() { os.RemoveAll(dir) }
 		nd.LocalAddr = &net.UnixAddr{Net: "unixgram", Name: filepath.Join(dir, "client")}
 	}
+	if d.ReceiveBuffer > 0 {
+		nd.Control = receiveBuffer(d.ReceiveBuffer)
+	}
 	nc, err := nd.DialContext(ctx, d.Network, d.Address)
 	if err == nil && d.TLS != nil {
 		tc := tls.Client(nc, d.TLS)
@@ -67,7 +75,7 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 	}
 	t.record(id, Connected, nil, d.Network+" "+d.Address)
 	c := &Conn{ID: id, t: t, nc: nc, limit: d.Limit, changed: make(chan struct{}),
-		datagram: d.Network == "udp" || d.Network == "unixgram", cleanup: cleanup}
+		datagram: d.Network == "udp" || d.Network == "unixgram", cleanup: cleanup, chunk: 64 << 10}
 	go c.read()
 	return c, nil
 }
@@ -102,6 +110,8 @@ type Conn struct {
 	halfClosed bool
 	lastSent   byte
 	sent       int64
+	chunk      int           // the largest read in bytes; 0 reads nothing
+	pause      time.Duration // before each read
 }
 
 // State is what is known of a connection at one moment.
@@ -118,7 +128,7 @@ func (c *Conn) read() {
 		buf = make([]byte, 64<<10)
 	}
 	for {
-		n, err := c.nc.Read(buf)
+		n, err := c.nc.Read(buf[:c.gate(len(buf))])
 		c.mu.Lock()
 		if c.closed {
 			c.mu.Unlock()
@@ -144,13 +154,41 @@ func (c *Conn) read() {
 			}
 			c.t.record(c.ID, c.end, nil, text)
 		}
-		stop := err != nil || c.received > floodLimit
+		stop := err != nil || c.received > floodLimit+4*c.sent
 		c.wake()
 		c.mu.Unlock()
 		if stop {
 			return
 		}
 	}
+}
+
+// gate waits until reading is allowed, and says how much may be read at once.
+func (c *Conn) gate(most int) int {
+	for {
+		c.mu.Lock()
+		chunk, pause, changed, closed := c.chunk, c.pause, c.changed, c.closed
+		c.mu.Unlock()
+		switch {
+		case chunk == 0 && !closed:
+			<-changed
+		default:
+			if pause > 0 {
+				time.Sleep(pause)
+			}
+			return min(most, max(chunk, 1))
+		}
+	}
+}
+
+// ReadSlowly makes every later read at most chunk bytes long, after a pause. A
+// chunk of 0 stops reading, so that the peer's writes come to a halt; reading
+// goes on with the next call. One read that is under way already is not held.
+func (c *Conn) ReadSlowly(chunk int, pause time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.chunk, c.pause = chunk, pause
+	c.wake()
 }
 
 // room is how many more bytes may wait unread. c.mu is held.

@@ -25,6 +25,7 @@ const (
 	Quiet         Kind = "quiet"          // nothing arrived for as long as Text says
 	Expected      Kind = "expected"       // what the specification expects next, in Text
 	Note          Kind = "note"           // a remark of the specification, in Text
+	Decoded       Kind = "decoded"        // what the bytes before mean in the protocol, in Text
 )
 
 // Event is one thing that happened.

@@ -19,7 +19,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "zen",
 		Source:   "tutorial 000",
-		Question: "?",
+		Question: func(*specs.Client) string { return "?" },
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")
 			cl.Expect("Ugly.")
