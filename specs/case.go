@@ -289,6 +289,12 @@ func (c *Case) Observe(rule, format string, args ...any) {
 	c.observations().add(rule, Observation{ID: c.spec.ID, Text: text})
 }
 
+// Tally counts something that is no violation and that a requirement which runs
+// last sums up.
+func (c *Case) Tally(what, format string, args ...any) {
+	c.observations().add(what, Observation{ID: c.spec.ID, Text: fmt.Sprintf(format, args...)})
+}
+
 // Observed is what has been observed of a rule so far, in all cases of the run.
 func (c *Case) Observed(rule string) []Observation { return c.observations().of(rule) }
 

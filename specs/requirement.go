@@ -165,6 +165,9 @@ type Protocol struct {
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.
 	Leave func(*Client)
+	// Abreast says that connections may be made and ended while others are:
+	// no known server of the protocol minds.
+	Abreast bool
 }
 
 // Specs lists the requirements in the order of the standard.

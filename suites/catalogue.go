@@ -13,12 +13,13 @@ import (
 	"conform/specs"
 	"conform/specs/calc"
 	"conform/specs/echo"
+	"conform/specs/websocket"
 	"conform/specs/zen"
 )
 
 // Protocols is the catalogue, in the order of the documentation.
 func Protocols() []specs.Protocol {
-	return []specs.Protocol{zen.Protocol(), echo.Protocol(), calc.Protocol()}
+	return []specs.Protocol{zen.Protocol(), echo.Protocol(), calc.Protocol(), websocket.Protocol()}
 }
 
 // Find looks a protocol up by its name.

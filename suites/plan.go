@@ -1,8 +1,11 @@
 package suites
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +36,9 @@ type Plan struct {
 	Pace    float64       // factor on every wait; 0 is 1
 	Seed    int64         // 0 draws one
 
+	Insecure bool   // the certificate of a tls or wss target is not verified
+	CA       string // a file of PEM certificates that it is verified by; empty is the system's
+
 	Tool report.Tool
 }
 
@@ -50,8 +56,40 @@ func usagef(format string, args ...any) error {
 	return &UsageError{fmt.Sprintf(format, args...)}
 }
 
+// complete fills in what the rest of the plan implies.
+func (p Plan) complete() Plan {
+	if p.Target == nil || p.Target.Path == "" {
+		return p
+	}
+	if p.Protocol == "" {
+		p.Protocol = "websocket"
+	}
+	if p.Target.Path != "/" {
+		p.Dialects = append(slices.Clone(p.Dialects), "path="+p.Target.Path)
+	}
+	return p
+}
+
+// tls is how the certificate of a target is verified.
+func (p Plan) tls() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: p.Insecure} //nolint:gosec // as the user wants it
+	if p.CA == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(p.CA)
+	if err != nil {
+		return nil, usagef("--ca: %s", err)
+	}
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, usagef("--ca %s holds no certificate: write a file in PEM, BEGIN CERTIFICATE and so on", p.CA)
+	}
+	return config, nil
+}
+
 // Check finds what is wrong with a plan before anything is started or reached.
 func (p Plan) Check() error {
+	p = p.complete()
 	protocols := Protocols()
 	if p.Protocol != "" {
 		found, err := Find(p.Protocol)
@@ -63,8 +101,20 @@ func (p Plan) Check() error {
 	if p.Target != nil && p.Exec != "" {
 		return usagef("--target and --exec exclude each other: one names a running server, the other starts one")
 	}
-	if p.Target != nil && !slices.Contains([]string{"tcp", "tls", "unix"}, p.Target.Scheme) {
-		return usagef("--target %s: no known protocol is spoken over %s: write host:port, or a tcp, tls or unix URL", p.Target, p.Target.Scheme)
+	if p.Target != nil && !slices.Contains([]string{"tcp", "tls", "unix", "ws", "wss"}, p.Target.Scheme) {
+		return usagef("--target %s: no known protocol is spoken over %s: write host:port, or a tcp, tls, unix, ws or wss URL", p.Target, p.Target.Scheme)
+	}
+	if p.Target != nil && p.Target.Path != "" && p.Protocol != "" && p.Protocol != "websocket" {
+		return usagef("--target %s is a WebSocket address, and --protocol is %s: write host:port", p.Target, p.Protocol)
+	}
+	switch {
+	case (p.Insecure || p.CA != "") && (p.Target == nil || !p.Target.TLS):
+		return usagef("--insecure and --ca are about certificates: write a tls or wss URL as the --target")
+	case p.Insecure && p.CA != "":
+		return usagef("--insecure and --ca exclude each other: one verifies nothing")
+	}
+	if _, err := p.tls(); err != nil {
+		return err
 	}
 	if p.Jobs < 0 {
 		return usagef("--jobs %d: write a number from 1 on", p.Jobs)

@@ -33,6 +33,7 @@ func Run(ctx context.Context, plan Plan, o Observer) (*report.Report, error) {
 	if err := plan.Check(); err != nil {
 		return nil, err
 	}
+	plan = plan.complete()
 	if plan.Jobs == 0 {
 		plan.Jobs = DefaultJobs
 	}
@@ -192,8 +193,12 @@ const reachTimeout = 2 * time.Second
 
 // meet reaches a server and finds out what it speaks.
 func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
-	s := &session{address: a, seed: r.plan.Seed}
-	d := dialer(a)
+	config, err := r.plan.tls()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{address: a, tls: config, seed: r.plan.Seed}
+	d := dialer(a, config)
 	d.Timeout = reachTimeout
 	if r.plan.Protocol != "" {
 		p, err := Find(r.plan.Protocol)
@@ -234,6 +239,8 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 // reason says in our words what the system said of a connection.
 func reason(text string) string {
 	switch {
+	case strings.Contains(text, "certificate"):
+		return text + ": verify it with --ca FILE, or not at all with --insecure"
 	case strings.Contains(text, "connection refused"):
 		return "connection refused: nothing listens there"
 	case strings.Contains(text, "i/o timeout"), strings.Contains(text, "deadline exceeded"):
@@ -435,6 +442,12 @@ func (r *run) replay(id string) string {
 	}
 	for _, d := range r.plan.Dialects {
 		args = append(args, "--dialect", quoteArg(d))
+	}
+	if r.plan.Insecure {
+		args = append(args, "--insecure")
+	}
+	if r.plan.CA != "" {
+		args = append(args, "--ca", quoteArg(r.plan.CA))
 	}
 	if r.plan.Pace != 1 {
 		args = append(args, "--pace", strconv.FormatFloat(r.plan.Pace, 'g', -1, 64))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 type session struct {
 	protocol specs.Protocol
 	address  target.Address
+	tls      *tls.Config     // how its certificate is verified, if it has one
 	process  *target.Process // nil unless conform started it
 
 	timing   specs.Timing
@@ -74,18 +76,22 @@ func timingFor(pace time.Duration, factor float64) specs.Timing {
 	}.Scale(factor)
 }
 
-func dialer(a target.Address) wire.Dialer {
+func dialer(a target.Address, config *tls.Config) wire.Dialer {
 	d := wire.Dialer{Network: a.Network, Address: a.Address, Timeout: dialTimeout}
 	if a.TLS {
-		// The certificate of a server under test is not what is tested.
-		d.TLS = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec
+		d.TLS = config.Clone()
+		d.TLS.ServerName, _, _ = net.SplitHostPort(a.Address)
 	}
 	return d
 }
 
 func (s *session) env() specs.Env {
-	return specs.Env{Protocol: s.protocol, Dialer: dialer(s.address), Timing: s.timing,
-		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Door: &s.door, Observed: &s.observed}
+	env := specs.Env{Protocol: s.protocol, Dialer: dialer(s.address, s.tls), Timing: s.timing,
+		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed}
+	if !s.protocol.Abreast {
+		env.Door = &s.door
+	}
+	return env
 }
 
 // ask runs a conversation that is no requirement, and says whether it came to
@@ -141,18 +147,11 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 			s.timing.Leave = s.timing.Gap
 		}
 	})
-	s.serves = s.concurrency(ctx, min(maxClients, max(jobs, DefaultJobs)+1))
-	s.width = maxClients
-	if s.serves.Class == specs.Serial || s.serves.Class == specs.Bounded {
-		s.width = int64(s.serves.Bound)
-	}
-	s.room = semaphore.NewWeighted(s.width)
-
 	s.dialects = map[string]specs.Setting{}
 	for _, d := range s.protocol.Dialects {
 		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
 			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
-		} else if d.Detect != nil && s.serves.Class != specs.Unknown {
+		} else if d.Detect != nil && s.pace > 0 {
 			s.ask(ctx, s.timing, func(c *specs.Case) {
 				if value := d.Detect(c); value != "" {
 					s.dialects[d.Key] = specs.Setting{Value: value}
@@ -164,6 +163,12 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		s.declared, _ = declaredBound(class)
 		s.dialects["class"] = specs.Setting{Value: class, Declared: true}
 	}
+	s.serves = s.concurrency(ctx, min(maxClients, max(jobs, DefaultJobs)+1))
+	s.width = maxClients
+	if s.serves.Class == specs.Serial || s.serves.Class == specs.Bounded {
+		s.width = int64(s.serves.Bound)
+	}
+	s.room = semaphore.NewWeighted(s.width)
 	s.healthy = time.Now()
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"conform/fixtures"
 	"conform/suites"
 	"conform/suites/report"
 	"conform/suites/target"
@@ -44,6 +45,7 @@ Exit codes: 0 nothing failed · 1 a requirement is broken · 2 wrong usage ·
 // runFlags are the flags of the root command as they were written.
 type runFlags struct {
 	target, exec, color string
+	edition             string
 	only, skip, reports []string
 	verbose, quiet      bool
 	plan                suites.Plan
@@ -76,9 +78,12 @@ func newRoot() *cobra.Command {
 	})
 	flags := root.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls or unix URL")
+	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls, unix, ws or wss URL")
 	flags.StringVar(&f.exec, "exec", "", "start a server with this `command`, test it, stop it; {port} and $PORT are where it has to listen")
 	flags.StringVar(&f.plan.Protocol, "protocol", "", "the `name` of the protocol, instead of detecting it")
+	flags.BoolVar(&f.plan.Insecure, "insecure", false, "do not verify the certificate of a tls or wss target")
+	flags.StringVar(&f.plan.CA, "ca", "", "verify the certificate of a tls or wss target by the PEM certificates in `FILE`")
+	flags.StringVar(&f.edition, "edition", "", "judge by the registries (WebSocket close codes) of this `YEAR-MONTH`: "+strings.Join(fixtures.CloseCodeEditions, " or "))
 	flags.StringArrayVar(&f.plan.Dialects, "dialect", nil, "declare a fact about the target, as `KEY=VALUE`: conform list PROTOCOL shows them; class=serial|pool:N|concurrent (repeatable)")
 	flags.StringVar(&f.plan.Filter, "filter", "", "run what this `expression` over labels selects, as in 'framing && !slow'")
 	flags.StringArrayVar(&f.only, "only", nil, "run only the IDs that this `glob` matches; a section takes all of it; @file reads them from a file (repeatable)")
@@ -132,6 +137,9 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	}
 	if f.verbose && f.quiet {
 		return fmt.Errorf("--verbose and --quiet exclude each other")
+	}
+	if f.edition != "" {
+		plan.Dialects = append(slices.Clone(plan.Dialects), "edition="+f.edition)
 	}
 	if plan.Only, err = patterns(f.only); err != nil {
 		return fmt.Errorf("--only: %w", err)

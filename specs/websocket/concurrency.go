@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func concurrent() []specs.Spec { return nil }

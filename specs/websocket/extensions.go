@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func extensions() []specs.Spec { return nil }

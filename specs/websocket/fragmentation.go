@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func fragmentation() []specs.Spec { return nil }

@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func framing() []specs.Spec { return nil }

@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func handshakeGrammar() []specs.Spec { return nil }

@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func handshakeSubprotocols() []specs.Spec { return nil }

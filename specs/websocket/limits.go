@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func limits() []specs.Spec { return nil }

@@ -1,0 +1,5 @@
+package websocket
+
+import "conform/specs"
+
+func textMessages() []specs.Spec { return nil }
