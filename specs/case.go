@@ -378,6 +378,14 @@ func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
 	return client
 }
 
+// Afresh ends the connections of a spec that declares no more than one, so that
+// it may make the next.
+func (c *Case) Afresh() {
+	if c.spec.Clients == 1 {
+		c.leaveAll()
+	}
+}
+
 // StillServes is the control that ends a provocation: the other clients of the
 // case leave, and a new one must be served as usual.
 func (c *Case) StillServes() {

@@ -87,8 +87,9 @@ func (a attempt) sent() string {
 }
 
 // try makes a connection and its opening handshake; the conn is nil when that
-// is not accepted.
+// is not accepted. In a requirement about one client the one before leaves.
 func try(c *specs.Case, mods ...func(*request)) (*conn, attempt) {
+	c.Afresh()
 	req := hello(c)
 	for _, mod := range mods {
 		mod(req)

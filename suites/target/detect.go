@@ -69,8 +69,30 @@ func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detecti
 		conn.Await(ctx, shortWait, func([]byte) bool { return false })
 	}
 	det := recognise(all.String(), greeting, afterQuestion)
+	if det.Protocol == "" {
+		conn.Close()
+		det = askForUpgrade(ctx, d, patience, &seen)
+	}
 	det.Seen = strings.Join(seen, "; ")
 	return det, nil
+}
+
+// askForUpgrade has an opening handshake on a connection of its own: a web
+// server may have taken everything else for no HTTP, without a word.
+func askForUpgrade(ctx context.Context, d wire.Dialer, patience time.Duration, seen *[]string) Detection {
+	conn, err := d.Dial(ctx, wire.NewTranscript())
+	if err != nil {
+		return Detection{}
+	}
+	defer conn.Close()
+	*seen = append(*seen, "sent an opening handshake")
+	_ = conn.Send([]byte("GET / HTTP/1.1\r\nHost: "+d.Address+"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"), patience)
+	s := conn.Await(ctx, patience, func(unread []byte) bool { return len(unread) >= len("HTTP/") })
+	if len(s.Unread) > 0 {
+		*seen = append(*seen, "it sent "+wire.Quote(s.Unread, 80))
+	}
+	return recognise(string(s.Unread), "", "")
 }
 
 // shortWait is enough for a server that is not slow. A slow one is recognised
