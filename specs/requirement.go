@@ -165,6 +165,9 @@ type Protocol struct {
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.
 	Leave func(*Client)
+	// Mute says that the target was seen to answer nothing that is asked after
+	// the first exchange, so that waiting longer for it is idle; may be nil.
+	Mute func(*Case) bool
 	// Abreast says that connections may be made and ended while others are:
 	// no known server of the protocol minds.
 	Abreast bool

@@ -30,6 +30,7 @@ type session struct {
 	pace     time.Duration
 	dialects map[string]specs.Setting
 	serves   specs.Concurrency
+	mute     bool // it was seen to answer nothing that matters: nothing is waited for longer
 	declared int // clients that the declared class serves at once; 0 when undeclared
 	detected string
 	seed     int64
@@ -131,9 +132,11 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		}
 		s.pace = took
 		for range 2 {
-			if took, ok := s.asked(client, 4*first.Answer, time.Now()); ok {
-				s.pace = max(s.pace, took)
+			took, ok := s.asked(client, 4*first.Answer, time.Now())
+			if !ok {
+				return
 			}
+			s.pace = max(s.pace, took)
 		}
 	})
 	s.timing = timingFor(s.pace, factor)
@@ -158,6 +161,9 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 				}
 			})
 		}
+	}
+	if s.protocol.Mute != nil {
+		s.ask(ctx, s.timing, func(c *specs.Case) { s.mute = s.protocol.Mute(c) })
 	}
 	if class, ok := declared["class"]; ok {
 		s.declared, _ = declaredBound(class)

@@ -52,6 +52,7 @@ type conn struct {
 	pongs    []string
 	close    *frame.Frame
 	closes   int // Close frames that came
+	frames   int // that have come, of every kind
 	joining  *message
 	end      wire.Kind
 }
@@ -59,6 +60,14 @@ type conn struct {
 // open makes a connection and its opening handshake, changed by mods. When that
 // is refused, the case ends.
 func open(c *specs.Case, mods ...func(*request)) *conn {
+	if mute(c) {
+		c.Blocked("the target answers nothing after the opening handshake: neither a Ping nor a message")
+	}
+	return openAnyway(c, mods...)
+}
+
+// openAnyway is open for the requirements that say what every server answers.
+func openAnyway(c *specs.Case, mods ...func(*request)) *conn {
 	if c.Dialect("opening") == "none" {
 		c.Blocked("needs a connection after the opening handshake, which the target does not accept")
 	}
@@ -67,6 +76,12 @@ func open(c *specs.Case, mods ...func(*request)) *conn {
 		judge(r.client, r.sent(), r.reaction, []outcome{accepted()})
 	}
 	return ws
+}
+
+// mute says whether the target was seen to answer nothing after the opening
+// handshake, so that nothing can be told of it.
+func mute(c *specs.Case) bool {
+	return c.Dialect("echo") == "no" && c.Dialect("pong") == "no"
 }
 
 // attempt is what came of an opening handshake.
@@ -249,6 +264,7 @@ func (ws *conn) exchange() string {
 // take deals with one frame of the server.
 func (ws *conn) take(f frame.Frame) {
 	ws.client.Decoded("← %s", f)
+	ws.frames++
 	ws.observe(f)
 	if f.Opcode.IsControl() {
 		switch f.Opcode {
