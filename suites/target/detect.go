@@ -19,8 +19,8 @@ type Detection struct {
 
 // Detect finds out what protocol a server speaks, with one connection that
 // harms nobody: it listens, sends a line that every line protocol answers, says
-// quit, without which some servers hang for ever, asks a question, sends
-// the blank line that a web server waits for, and asks a known question last. patience is how long the last answer may take.
+// quit, without which some servers hang for ever, asks questions, a known one
+// last, and sends the blank line that a web server waits for. patience is how long the last answer may take.
 func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detection, error) {
 	conn, err := d.Dial(ctx, wire.NewTranscript())
 	if err != nil {
@@ -50,17 +50,21 @@ func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detecti
 		seen = append(seen, "no greeting")
 	}
 	var afterQuestion string
+	asked := false
 	for _, step := range []struct {
 		message string
 		wait    time.Duration
-	}{{"1,2\r\n", shortWait}, {"quit\r\n", shortWait}, {"?", 3 * shortWait}, {"\r\n\r\n", shortWait}, {"Beautiful is better than?", patience}} {
+	}{{"1,2\r\n", shortWait}, {"quit\r\n", shortWait}, {"?", 3 * shortWait}, {"Beautiful is better than?", 3 * shortWait}, {"\r\n\r\n", shortWait}, {"", patience}} {
 		if ended || afterQuestion != "" {
 			break
 		}
-		seen = append(seen, "sent "+wire.Quote([]byte(step.message), 80))
-		_ = conn.Send([]byte(step.message), patience)
+		if step.message != "" {
+			seen = append(seen, "sent "+wire.Quote([]byte(step.message), 80))
+			_ = conn.Send([]byte(step.message), patience)
+			asked = asked || strings.HasSuffix(step.message, "?")
+		}
 		var text string
-		if text, ended = listen(step.wait); strings.HasSuffix(step.message, "?") {
+		if text, ended = listen(step.wait); asked {
 			afterQuestion = text
 		}
 		if strings.HasPrefix(all.String(), "HTTP/") {
