@@ -124,6 +124,14 @@ func Run(ctx context.Context, spec Spec, env Env) Result {
 		return c.outcome
 	}
 
+	for _, n := range spec.Needs {
+		if !env.Dialects[n.Key].Declared {
+			c.outcome.Verdict = Unsupported
+			c.outcome.Reason = Reason{Code: Declared, Message: fmt.Sprintf("nobody can see this from outside: declare it with --dialect %s=…, as in %s=%s", n.Key, n.Key, n.Example)}
+			return c.outcome
+		}
+	}
+
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
