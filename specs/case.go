@@ -2,6 +2,7 @@ package specs
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -239,6 +240,17 @@ func (c *Case) IntN(n int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rand.IntN(n)
+}
+
+// Bytes is n random bytes.
+func (c *Case) Bytes(n int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := make([]byte, 0, n+7)
+	for len(p) < n {
+		p = binary.LittleEndian.AppendUint64(p, c.rand.Uint64())
+	}
+	return p[:n]
 }
 
 // Word is a random word of 6 to 12 small letters: too many for a server to know

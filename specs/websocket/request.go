@@ -67,13 +67,7 @@ func randomKey(c *specs.Case) string {
 	return base64.StdEncoding.EncodeToString([]byte(randomBytes(c, 16)))
 }
 
-func randomBytes(c *specs.Case, n int) string {
-	p := make([]byte, n)
-	for i := range p {
-		p[i] = byte(c.IntN(256))
-	}
-	return string(p)
-}
+func randomBytes(c *specs.Case, n int) string { return string(c.Bytes(n)) }
 
 // acceptFor is the value of Sec-WebSocket-Accept (RFC 6455 §4.2.2, item 5.4).
 func acceptFor(key string) string {
