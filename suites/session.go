@@ -30,8 +30,9 @@ type session struct {
 	pace     time.Duration
 	dialects map[string]specs.Setting
 	serves   specs.Concurrency
-	mute     bool // it was seen to answer nothing that matters: nothing is waited for longer
-	declared int // clients that the declared class serves at once; 0 when undeclared
+	known    map[string]string // dialects that conform has set the server up by
+	mute     bool              // it was seen to answer nothing that matters: nothing is waited for longer
+	declared int               // clients that the declared class serves at once; 0 when undeclared
 	detected string
 	seed     int64
 	observed specs.Observations
@@ -151,7 +152,13 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		}
 	})
 	s.dialects = map[string]specs.Setting{}
+	for key, value := range s.known {
+		s.dialects[key] = specs.Setting{Value: value, Declared: true}
+	}
 	for _, d := range s.protocol.Dialects {
+		if _, ok := s.known[d.Key]; ok {
+			continue
+		}
 		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
 			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
 		} else if d.Detect != nil && s.pace > 0 {
