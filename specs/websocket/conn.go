@@ -41,11 +41,12 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
-	mute     bool // Pings are not answered
-	noClose  bool // a Close frame of the server is not answered
-	invalid  bool // invalid UTF-8 was sent as text: an echo of it is no news
-	closing  bool // we have sent a Close frame
-	sentCode int  // the code of that Close frame
+	mute      bool // Pings are not answered
+	noClose   bool // a Close frame of the server is not answered
+	emptyPing bool // a Ping without a payload was sent
+	invalid   bool // invalid UTF-8 was sent as text: an echo of it is no news
+	closing   bool // we have sent a Close frame
+	sentCode  int  // the code of that Close frame
 
 	sent     []string // what was sent in this exchange, described
 	messages []message
@@ -192,6 +193,8 @@ func (ws *conn) describe(f frame.Frame) {
 	switch {
 	case f.Opcode == frame.Close:
 		ws.closing, ws.sentCode = true, f.CloseCode()
+	case f.Opcode == frame.Ping && len(f.Payload) == 0:
+		ws.emptyPing = true
 	case f.Opcode <= frame.Text && !utf8.Valid(f.Payload):
 		ws.invalid = true
 	}
@@ -286,7 +289,11 @@ func (ws *conn) take(f frame.Frame) {
 				ws.pong(f)
 			}
 		case frame.Pong:
-			ws.pongs = append(ws.pongs, string(f.Payload))
+			// One that nobody asked for, as some servers send to keep a
+			// connection alive, is empty (RFC 6455 §5.5.3).
+			if len(f.Payload) > 0 || ws.emptyPing {
+				ws.pongs = append(ws.pongs, string(f.Payload))
+			}
 		case frame.Close:
 			ws.closes++
 			if ws.close == nil {
