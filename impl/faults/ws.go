@@ -163,8 +163,8 @@ func headEach(head, name string, f func(line string) string) string {
 	return strings.Join(lines, "")
 }
 
-// wsState is what a change keeps of one connection. What the tools do not set
-// is for the fault that uses it.
+// wsState is what a change keeps of one connection. The tools set what they
+// name; n and kept are for the fault, and what else one needs may be added.
 type wsState struct {
 	request, response string // the heads, of a 101 only
 
@@ -173,9 +173,7 @@ type wsState struct {
 	inRead  int  // how many frames the read has completed before this one
 
 	n    int
-	on   bool
 	kept []byte
-	held []wsFrame
 
 	reply impl.Reply // of the current call
 }
