@@ -90,6 +90,7 @@ func mute(c *specs.Case) bool {
 // attempt is what came of an opening handshake.
 type attempt struct {
 	client   *specs.Client
+	method   string
 	request  string
 	what     string // is wrong with it, in a word or two
 	reaction reaction
@@ -117,11 +118,23 @@ func try(c *specs.Case, mods ...func(*request)) (*conn, attempt) {
 
 // converse has the opening handshake on a client that is connected.
 func converse(cl *specs.Client, req *request) (*conn, attempt) {
-	c := cl.Case()
 	cl.Send(req.String())
+	return hear(cl, req)
+}
+
+// hear reads the answer to an opening handshake that was sent. A refusal is
+// read with its body.
+func hear(cl *specs.Client, req *request) (*conn, attempt) {
+	c := cl.Case()
 	reply := readResponse(cl, patience(c, 0))
-	a := attempt{client: cl, request: req.String(), reaction: reaction{reply: reply, key: req.get("Sec-WebSocket-Key"), waited: reply.timedOut}}
+	a := attempt{client: cl, method: req.method, request: req.String(),
+		reaction: reaction{reply: reply, key: strings.Trim(req.get("Sec-WebSocket-Key"), " \t"), waited: reply.timedOut}}
 	observeReply(c, reply)
+	if reply.status >= 200 {
+		if problem := readBody(cl, req.method, reply); problem != "" {
+			c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(reply.head), 80), problem)
+		}
+	}
 	if reply.fault(a.reaction.key) != "" {
 		return nil, a
 	}
