@@ -533,7 +533,7 @@ func (ws *conn) settle(timedOut bool) reaction {
 }
 
 func (ws *conn) reaction() reaction {
-	return reaction{messages: ws.messages, partial: ws.joining != nil, pongs: ws.pongs, close: ws.close, end: ws.end}
+	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
 }
 
 // ExpectClosed is the end of a closing handshake that we have begun: a Close
