@@ -30,7 +30,9 @@ type session struct {
 	pace     time.Duration
 	dialects map[string]specs.Setting
 	serves   specs.Concurrency
-	declared int // clients that the declared class serves at once; 0 when undeclared
+	known    map[string]string // dialects that conform has set the server up by
+	mute     bool              // it was seen to answer nothing that matters: nothing is waited for longer
+	declared int               // clients that the declared class serves at once; 0 when undeclared
 	detected string
 	seed     int64
 	observed specs.Observations
@@ -131,9 +133,11 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		}
 		s.pace = took
 		for range 2 {
-			if took, ok := s.asked(client, 4*first.Answer, time.Now()); ok {
-				s.pace = max(s.pace, took)
+			took, ok := s.asked(client, 4*first.Answer, time.Now())
+			if !ok {
+				return
 			}
+			s.pace = max(s.pace, took)
 		}
 	})
 	s.timing = timingFor(s.pace, factor)
@@ -148,7 +152,13 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		}
 	})
 	s.dialects = map[string]specs.Setting{}
+	for key, value := range s.known {
+		s.dialects[key] = specs.Setting{Value: value, Declared: true}
+	}
 	for _, d := range s.protocol.Dialects {
+		if _, ok := s.known[d.Key]; ok {
+			continue
+		}
 		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
 			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
 		} else if d.Detect != nil && s.pace > 0 {
@@ -158,6 +168,9 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 				}
 			})
 		}
+	}
+	if s.protocol.Mute != nil {
+		s.ask(ctx, s.timing, func(c *specs.Case) { s.mute = s.protocol.Mute(c) })
 	}
 	if class, ok := declared["class"]; ok {
 		s.declared, _ = declaredBound(class)

@@ -41,17 +41,19 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
-	mute     bool // Pings are not answered
-	noClose  bool // a Close frame of the server is not answered
-	invalid  bool // invalid UTF-8 was sent as text: an echo of it is no news
-	closing  bool // we have sent a Close frame
-	sentCode int  // the code of that Close frame
+	mute      bool // Pings are not answered
+	noClose   bool // a Close frame of the server is not answered
+	emptyPing bool // a Ping without a payload was sent
+	invalid   bool // invalid UTF-8 was sent as text: an echo of it is no news
+	closing   bool // we have sent a Close frame
+	sentCode  int  // the code of that Close frame
 
 	sent     []string // what was sent in this exchange, described
 	messages []message
 	pongs    []string
 	close    *frame.Frame
 	closes   int // Close frames that came
+	frames   int // that have come, of every kind
 	joining  *message
 	end      wire.Kind
 }
@@ -59,6 +61,14 @@ type conn struct {
 // open makes a connection and its opening handshake, changed by mods. When that
 // is refused, the case ends.
 func open(c *specs.Case, mods ...func(*request)) *conn {
+	if mute(c) {
+		c.Blocked("the target answers nothing after the opening handshake: neither a Ping nor a message")
+	}
+	return openAnyway(c, mods...)
+}
+
+// openAnyway is open for the requirements that say what every server answers.
+func openAnyway(c *specs.Case, mods ...func(*request)) *conn {
 	if c.Dialect("opening") == "none" {
 		c.Blocked("needs a connection after the opening handshake, which the target does not accept")
 	}
@@ -67,6 +77,12 @@ func open(c *specs.Case, mods ...func(*request)) *conn {
 		judge(r.client, r.sent(), r.reaction, []outcome{accepted()})
 	}
 	return ws
+}
+
+// mute says whether the target was seen to answer nothing after the opening
+// handshake, so that nothing can be told of it.
+func mute(c *specs.Case) bool {
+	return c.Dialect("echo") == "no" && c.Dialect("pong") == "no"
 }
 
 // attempt is what came of an opening handshake.
@@ -87,8 +103,9 @@ func (a attempt) sent() string {
 }
 
 // try makes a connection and its opening handshake; the conn is nil when that
-// is not accepted.
+// is not accepted. In a requirement about one client the one before leaves.
 func try(c *specs.Case, mods ...func(*request)) (*conn, attempt) {
+	c.Afresh()
 	req := hello(c)
 	for _, mod := range mods {
 		mod(req)
@@ -163,6 +180,8 @@ func (ws *conn) describe(f frame.Frame) {
 	switch {
 	case f.Opcode == frame.Close:
 		ws.closing, ws.sentCode = true, f.CloseCode()
+	case f.Opcode == frame.Ping && len(f.Payload) == 0:
+		ws.emptyPing = true
 	case f.Opcode <= frame.Text && !utf8.Valid(f.Payload):
 		ws.invalid = true
 	}
@@ -248,6 +267,7 @@ func (ws *conn) exchange() string {
 // take deals with one frame of the server.
 func (ws *conn) take(f frame.Frame) {
 	ws.client.Decoded("← %s", f)
+	ws.frames++
 	ws.observe(f)
 	if f.Opcode.IsControl() {
 		switch f.Opcode {
@@ -256,7 +276,11 @@ func (ws *conn) take(f frame.Frame) {
 				ws.pong(f)
 			}
 		case frame.Pong:
-			ws.pongs = append(ws.pongs, string(f.Payload))
+			// One that nobody asked for, as some servers send to keep a
+			// connection alive, is empty (RFC 6455 §5.5.3).
+			if len(f.Payload) > 0 || ws.emptyPing {
+				ws.pongs = append(ws.pongs, string(f.Payload))
+			}
 		case frame.Close:
 			ws.closes++
 			if ws.close == nil {

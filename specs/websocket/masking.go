@@ -26,36 +26,3 @@ func masking() []specs.Spec {
 }
 
 const noMaskCheck = "the MASK bit is not looked at; a server closes the connection on any frame without it, with 1002 or without a word"
-
-// talk has a conversation in which a server sends frames of every kind, so that
-// what is wrong with them is observed.
-func talk(c *specs.Case) {
-	ws := open(c)
-	if pings(c) {
-		for _, payload := range []string{"", "ping", randomBytes(c, 125)} {
-			ws.Ping(payload)
-			ws.ExpectPong(payload)
-		}
-	}
-	if c.Dialect("echo") != "no" {
-		for _, size := range []int{0, 1, 125, 126, 127, 4096} {
-			data := ascii(c, size)
-			ws.Text(data)
-			ws.ExpectText(data)
-			data = randomBytes(c, size)
-			ws.Binary(data)
-			ws.ExpectBinary(data)
-		}
-	}
-	ws.Close(1000, "")
-	ws.ExpectClosed(1000, 0)
-}
-
-// ascii is a random text of n bytes of ASCII, no two parts of which are alike.
-func ascii(c *specs.Case, n int) string {
-	p := make([]byte, n)
-	for i := range p {
-		p[i] = byte(' ' + c.IntN(95))
-	}
-	return string(p)
-}

@@ -70,13 +70,7 @@ func randomKey(c *specs.Case) string {
 	return base64.StdEncoding.EncodeToString([]byte(randomBytes(c, 16)))
 }
 
-func randomBytes(c *specs.Case, n int) string {
-	p := make([]byte, n)
-	for i := range p {
-		p[i] = byte(c.IntN(256))
-	}
-	return string(p)
-}
+func randomBytes(c *specs.Case, n int) string { return string(c.Bytes(n)) }
 
 // basic is the value of Authorization for USER:PASSWORD (RFC 7617 §2).
 func basic(credentials string) string {
