@@ -26,7 +26,8 @@ func handshakeGrammar() []specs.Spec {
 				tries(c, []stimulus{
 					{"X-Kit : a", func(r *request) { r.add("X-Kit :", " a") }},
 					{"Upgrade : websocket", func(r *request) { r.del("Upgrade").add("Upgrade :", " websocket") }},
-				}, refused(), accepted().nonstrict(blankBeforeColon))
+				}, refused(), accepted().nonstrict("accepted, as gobwas, tornado and aiohttp do"),
+					unanswered().nonstrict("left without an answer, as libwebsockets does"))
 			}, specs.Covers("WS-HS-81"),
 			specs.Cause("the name is trimmed before it is looked at; proxies that do not trim see another message, so answer 400")),
 
@@ -36,7 +37,8 @@ func handshakeGrammar() []specs.Spec {
 				tries(c, []stimulus{
 					{"a folded value", func(r *request) { r.add("X-Kit", "a\r\n b") }},
 					{"a value folded by a tab", func(r *request) { r.before("X-Kit", "a\r\n\tb") }},
-				}, accepted().info("folded values are read"), refused())
+				}, accepted().info("folded values are read"), refused(),
+					unanswered().nonstrict("left without an answer, as libwebsockets does"))
 			}, specs.Covers("WS-HS-82"),
 			specs.Cause("the second line has no colon and breaks the parser; answer 400, or join it to the line before")),
 
@@ -49,7 +51,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/control-characters-in-value", specs.Robust, "RFC 9110 §5.5",
 			"A handshake with NUL, 0x01 or DEL in a field value is refused or accepted, and does no harm.",
 			func(c *specs.Case) {
-				nul := accepted().info("accepted, as gobwas does: NUL must be refused or replaced, which cannot be seen")
+				nul := accepted().info("accepted: a NUL must be refused or replaced by a blank, which cannot be seen")
 				tries(c, []stimulus{{"NUL in a value", func(r *request) { r.add("X-Kit", "a\x00b") }}}, nul, refused())
 				tries(c, []stimulus{
 					{"0x01 in a value", func(r *request) { r.add("X-Kit", "a\x01b") }},
@@ -63,7 +65,7 @@ func handshakeGrammar() []specs.Spec {
 			func(c *specs.Case) {
 				tries(c, []stimulus{{"a bare CR in a value", func(r *request) { r.add("X-Kit", "a\rb") }}}, accepted(), refused())
 				hides(c, "\r", refused(), unanswered().info("left without an answer"),
-					switched().nonstrict("a bare CR ends a line here"))
+					switched().nonstrict("a bare CR ends a line here, as in Autobahn"))
 			}, specs.Covers("WS-HS-84"),
 			specs.Cause("the head is cut at CR, or by a function that knows every kind of line end; cut it at CRLF and refuse a CR that stands alone")),
 
@@ -72,7 +74,7 @@ func handshakeGrammar() []specs.Spec {
 			func(c *specs.Case) {
 				tries(c, []stimulus{
 					{"a line without a colon", func(r *request) { r.fields = append(r.fields, field{"X-Kit\r\nX-Other:", " 1"}) }},
-				}, refused(), accepted().nonstrict("the line is skipped"))
+				}, refused(), accepted().nonstrict("the line is skipped, as libwebsockets and Autobahn do"))
 			}, specs.Covers("WS-HS-85"),
 			specs.Cause("lines that cannot be cut at a colon are skipped; a request that does not match the grammar is answered with 400")),
 
@@ -245,10 +247,7 @@ func handshakeGrammar() []specs.Spec {
 	}
 }
 
-const (
-	blankBeforeColon = "accepted, as gobwas does"
-	fixedBuffer      = "the request is read into a buffer of fixed size without looking where it ends; refuse what does not fit with 431 or 414"
-)
+const fixedBuffer = "the request is read into a buffer of fixed size without looking where it ends; refuse what does not fit with 431 or 414"
 
 // tryRaw is tryOne for a connection that need not be usable: the caller judges.
 func tryRaw(c *specs.Case, what string, mod func(*request), outcomes ...outcome) *conn {
@@ -266,7 +265,7 @@ func extraFields(r *request, n int) {
 
 func malformedRequestLines(c *specs.Case) {
 	silence := unanswered().info("it is left without an answer")
-	lax := accepted().nonstrict("the request line is not checked")
+	lax := switched().nonstrict("accepted, as ws on Node.js and libwebsockets do")
 	http09 := expecting("an answer as in HTTP/0.9", func(r reaction) bool { return r.reply.head != "" && r.reply.status == 0 })
 	tries(c, []stimulus{{"no version", func(r *request) { r.version = "" }}}, refused(), http09, silence, lax)
 	tries(c, []stimulus{{"two blanks", func(r *request) { r.target = " " + r.target }}}, refused(), silence,
@@ -345,7 +344,7 @@ func withBody(c *specs.Case, what string, mod func(*request)) {
 	if ws := tryRaw(c, what, mod, accepted(), refused()); ws != nil {
 		ws.sent = []string{"a handshake with " + what}
 		ws.ExpectNoHTTP()
-		ws.Expect(stays(), failed(1002, 1003, 1008).info("the body is read as frames, as ws and gorilla do"),
+		ws.Expect(stays(), failed(1002, 1003, 1008).info("the body is read as frames, as ws does"),
 			silent().info("the connection is neither failed nor served"))
 	}
 	c.StillServes()
@@ -360,7 +359,7 @@ func ambiguousLengths(c *specs.Case) {
 		ws, a := try(c, s.mod)
 		a.what = s.what
 		refusal := refused()
-		judge(a.client, a.sent(), a.reaction, []outcome{refusal, accepted().info("accepted, as gobwas and uWebSockets do")})
+		judge(a.client, a.sent(), a.reaction, []outcome{refusal, accepted().info("accepted: the lengths are not looked at")})
 		if ws == nil && !a.client.AwaitEnd(patience(c, 0)) {
 			c.Admit(specs.Info, specs.Reason{Code: specs.NotClosed, Message: "the connection is kept open after the refusal",
 				Sent: a.sent(), Expected: []string{refusal.String() + ", then the end of the connection"}, Received: a.reaction.String()}, true)

@@ -69,7 +69,7 @@ func security() []specs.Spec {
 		specs.Requirement("websocket/security/handshake-in-ambiguous-body-ignored", specs.Must, "RFC 9112 §6.3",
 			"A handshake in a body whose length is ambiguous or no number is not answered.",
 			func(c *specs.Case) {
-				lax := switched().nonstrict("the handshake in the body was answered")
+				lax := switched().nonstrict("the handshake in the body was answered, as net/http and uvicorn do")
 				inner := hello(c).String()
 				n := len(inner)
 				smuggles(c, "chunks and a length", fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n", n+5), "0\r\n\r\n"+inner, lax)
@@ -241,10 +241,14 @@ func noTunnel(c *specs.Case) {
 	for _, between := range []string{"", "GET / HTTP/1.1\r\nHost: " + authority(c) + "\r\n\r\n"} {
 		_, a := try(c, set("Sec-WebSocket-Version", "14"))
 		a.what = "version 14"
-		switch {
-		case a.reaction.reply.status == 101:
-			c.Blocked("needs a handshake that is refused, and version 14 is accepted")
-		case a.reaction.reply.end != "" || a.client.Gone():
+		if a.reaction.reply.status == 101 {
+			a.client.Leave()
+			_, a = try(c, without("Sec-WebSocket-Key"))
+			a.what = "without a key"
+			judge(a.client, a.sent(), a.reaction, []outcome{refused(), unanswered()})
+		}
+		if a.client.Drain(c.Timing().Quiet) {
+			c.StillServes()
 			continue
 		}
 		if between != "" {
@@ -336,7 +340,6 @@ func noEchoAfterViolation(c *specs.Case) {
 	})
 	begun := frame.New(frame.Text, "begun-"+c.Word()).More()
 	for _, violation := range [][]frame.Frame{
-		{frame.New(frame.Text, "unmasked").Unmasked()},
 		{frame.New(frame.Text, "reserved").WithRSV(frame.RSV2)},
 		{frame.New(0x3, "reserved")},
 		{frame.New(0xB, "reserved")},
