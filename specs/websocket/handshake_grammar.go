@@ -31,7 +31,7 @@ func handshakeGrammar() []specs.Spec {
 			}, specs.Covers("WS-HS-81"),
 			specs.Cause("the name is trimmed before it is looked at; proxies that do not trim see another message, so answer 400")),
 
-		specs.Requirement("websocket/handshake/folded-value", specs.May, "RFC 9112 §5.2",
+		specs.Requirement("websocket/handshake/folded-value", specs.Must, "RFC 9112 §5.2",
 			"A folded field value is refused, or its line ends are read as blanks.",
 			func(c *specs.Case) {
 				tries(c, []stimulus{

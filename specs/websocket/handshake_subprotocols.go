@@ -38,7 +38,7 @@ func handshakeSubprotocols() []specs.Spec {
 			}, specs.Covers("WS-HS-72"),
 			specs.Cause("the whole list is sent back, or its names are folded to lower case; choose one name and repeat its bytes")),
 
-		specs.Requirement("websocket/handshake/subprotocol-on-second-line", specs.Must, "RFC 9110 §5.3",
+		specs.Requirement("websocket/handshake/subprotocol-on-second-line", specs.Must, "RFC 6455 §11.3.4",
 			"Offers on several lines are one list: a supported subprotocol is found on the second.",
 			secondLine, specs.Covers("WS-HS-73"),
 			specs.Cause("only the first line of Sec-WebSocket-Protocol is read; join all lines of a field with commas")),

@@ -78,7 +78,7 @@ func security() []specs.Spec {
 			}, specs.Covers("WS-SEC-08"),
 			specs.Cause("one of two lengths wins, or a length that is no number counts as 0; answer 400 and close")),
 
-		specs.Requirement("websocket/security/no-tunnel-after-refusal", specs.Must, "RFC 6455 §4.2.2",
+		specs.Requirement("websocket/security/no-tunnel-after-refusal", specs.Robust, "RFC 6455 §4.2.2",
 			"After a refused handshake the connection speaks no frames.",
 			noTunnel, specs.Covers("WS-SEC-09"),
 			specs.Cause("the refusal is sent, and the reader of frames started all the same; go on with HTTP, or close")),
@@ -128,7 +128,7 @@ func security() []specs.Spec {
 			}, specs.Covers("WS-SEC-13"),
 			specs.Cause("the list is sent back, or compared in a way that takes longer with every name; stop at the first match")),
 
-		specs.Requirement("websocket/security/credentials-required", specs.Must, "RFC 6455 §4.2.2",
+		specs.Requirement("websocket/security/credentials-required", specs.May, "RFC 6455 §4.2.2",
 			"A handshake without the right credentials is refused where they are required.",
 			credentials, specs.Covers("WS-SEC-14"),
 			specs.Cause("only other requests are checked; a handshake is a GET, so check Authorization before the 101")),
