@@ -104,6 +104,18 @@ func (f Fault) Start(ln net.Listener) *Server {
 	return s
 }
 
+// SetUp returns the fault in a WebSocket server with other options. What the
+// fault itself is about comes after it.
+func (f Fault) SetUp(set func(*websocket.Options)) Fault {
+	if inner := f.change; inner != nil {
+		f.change = func(p *plan) {
+			set(&p.options)
+			inner(p)
+		}
+	}
+	return f
+}
+
 // newPlan returns the plan of a correct server.
 func newPlan(protocol string) *plan {
 	p := &plan{options: websocket.Bundled()}
