@@ -26,7 +26,7 @@ func handshakeGrammar() []specs.Spec {
 				tries(c, []stimulus{
 					{"X-Kit : a", func(r *request) { r.add("X-Kit :", " a") }},
 					{"Upgrade : websocket", func(r *request) { r.del("Upgrade").add("Upgrade :", " websocket") }},
-				}, refused(), accepted().nonstrict("accepted, as gobwas, tornado and aiohttp do"),
+				}, refused(), accepted().nonstrict("accepted, as gobwas, tornado and others do"),
 					unanswered().nonstrict("left without an answer, as libwebsockets does"))
 			}, specs.Covers("WS-HS-81"),
 			specs.Cause("the name is trimmed before it is looked at; proxies that do not trim see another message, so answer 400")),

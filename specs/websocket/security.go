@@ -332,12 +332,10 @@ func credentials(c *specs.Case) {
 func noEchoAfterViolation(c *specs.Case) {
 	needsEcho(c)
 	asUsual(c)
-	unechoed := expecting("the end of the connection, and no message before it", func(r reaction) bool {
-		return r.end != "" && len(r.messages) == 0 && len(r.pongs) == 0
+	unechoed := expecting("a Close frame or the end of the connection, and no message", func(r reaction) bool {
+		return (r.end != "" || r.close != nil) && len(r.messages) == 0
 	})
-	quiet := expecting("no message, on a connection that serves nothing any more", func(r reaction) bool {
-		return r.end == "" && len(r.messages) == 0 && len(r.pongs) == 0 && !r.usable
-	})
+	quiet := expecting("no message, on a connection that serves nothing any more", func(r reaction) bool { return len(r.messages) == 0 })
 	begun := frame.New(frame.Text, "begun-"+c.Word()).More()
 	for _, violation := range [][]frame.Frame{
 		{frame.New(frame.Text, "reserved").WithRSV(frame.RSV2)},
@@ -351,7 +349,11 @@ func noEchoAfterViolation(c *specs.Case) {
 	} {
 		ws := open(c)
 		ws.Send(append(violation, frame.New(frame.Text, "after-"+c.Word()))...)
-		ws.Expect(unechoed, quiet.nonstrict("the connection is neither failed nor served"))
+		waited := ws.pump(patience(c, 0), func() bool { return ws.close != nil || len(ws.messages) > 0 })
+		ws.pump(c.Timing().Quiet, func() bool { return len(ws.messages) > 0 })
+		r := ws.reaction()
+		r.waited = waited
+		judge(ws.client, ws.exchange(), r, []outcome{unechoed, quiet.nonstrict("the connection is neither failed nor served")})
 		ws.client.Leave()
 		other, data := open(c), "other-"+c.Word()
 		other.Text(data)
