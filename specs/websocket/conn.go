@@ -41,6 +41,7 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
+	brief     bool // what comes is not described frame by frame: there is too much of it
 	mute      bool // Pings are not answered
 	noClose   bool // a Close frame of the server is not answered
 	emptyPing bool // a Ping without a payload was sent
@@ -55,6 +56,7 @@ type conn struct {
 	closes   int // Close frames that came
 	frames   int // that have come, of every kind
 	joining  *message
+	joined   []byte // the payload of joining so far
 	end      wire.Kind
 }
 
@@ -88,6 +90,7 @@ func mute(c *specs.Case) bool {
 // attempt is what came of an opening handshake.
 type attempt struct {
 	client   *specs.Client
+	method   string
 	request  string
 	what     string // is wrong with it, in a word or two
 	reaction reaction
@@ -115,11 +118,23 @@ func try(c *specs.Case, mods ...func(*request)) (*conn, attempt) {
 
 // converse has the opening handshake on a client that is connected.
 func converse(cl *specs.Client, req *request) (*conn, attempt) {
-	c := cl.Case()
 	cl.Send(req.String())
+	return hear(cl, req)
+}
+
+// hear reads the answer to an opening handshake that was sent. A refusal is
+// read with its body.
+func hear(cl *specs.Client, req *request) (*conn, attempt) {
+	c := cl.Case()
 	reply := readResponse(cl, patience(c, 0))
-	a := attempt{client: cl, request: req.String(), reaction: reaction{reply: reply, key: req.get("Sec-WebSocket-Key"), waited: reply.timedOut}}
+	a := attempt{client: cl, method: req.method, request: req.String(),
+		reaction: reaction{reply: reply, key: strings.Trim(req.get("Sec-WebSocket-Key"), " \t"), waited: reply.timedOut}}
 	observeReply(c, reply)
+	if reply.status >= 200 {
+		if problem := readBody(cl, req.method, reply); problem != "" {
+			c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(reply.head), 80), problem)
+		}
+	}
 	if reply.fault(a.reaction.key) != "" {
 		return nil, a
 	}
@@ -266,8 +281,10 @@ func (ws *conn) exchange() string {
 
 // take deals with one frame of the server.
 func (ws *conn) take(f frame.Frame) {
-	ws.client.Decoded("← %s", f)
 	ws.frames++
+	if !ws.brief {
+		ws.client.Decoded("← %s", f)
+	}
 	ws.observe(f)
 	if f.Opcode.IsControl() {
 		switch f.Opcode {
@@ -299,15 +316,16 @@ func (ws *conn) take(f frame.Frame) {
 		if op != frame.Text {
 			op = frame.Binary
 		}
-		ws.joining = &message{op: op, compressed: f.RSV&frame.RSV1 != 0}
+		ws.joining, ws.joined = &message{op: op, compressed: f.RSV&frame.RSV1 != 0}, nil
 	}
 	m := ws.joining
-	m.data += string(f.Payload)
+	ws.joined = append(ws.joined, f.Payload...)
 	m.frames++
 	if !f.Fin {
 		return
 	}
-	ws.joining = nil
+	m.data = string(ws.joined)
+	ws.joining, ws.joined = nil, nil
 	m.size = len(m.data)
 	if m.compressed && ws.codec != nil {
 		data, err := ws.codec.inflate(m.data)
@@ -515,7 +533,7 @@ func (ws *conn) settle(timedOut bool) reaction {
 }
 
 func (ws *conn) reaction() reaction {
-	return reaction{messages: ws.messages, partial: ws.joining != nil, pongs: ws.pongs, close: ws.close, end: ws.end}
+	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
 }
 
 // ExpectClosed is the end of a closing handshake that we have begun: a Close
