@@ -40,12 +40,12 @@ func handshakeSubprotocols() []specs.Spec {
 
 		specs.Requirement("websocket/handshake/subprotocol-on-second-line", specs.Must, "RFC 6455 §11.3.4",
 			"Offers on several lines are one list: a supported subprotocol is found on the second.",
-			secondLine, specs.Covers("WS-HS-73"),
+			secondLine, specs.Covers("WS-HS-73"), specs.Needs("subprotocol", "conform-echo"),
 			specs.Cause("only the first line of Sec-WebSocket-Protocol is read; join all lines of a field with commas")),
 
 		specs.Requirement("websocket/handshake/subprotocol-case-sensitive", specs.Must, "RFC 6455 §4.2.2",
 			"A supported subprotocol that is offered in other letters is not answered in the server's own spelling.",
-			otherSpelling, specs.Covers("WS-HS-74"),
+			otherSpelling, specs.Covers("WS-HS-74"), specs.Needs("subprotocol", "conform-echo"),
 			specs.Cause("subprotocols are compared without regard to case; they are compared byte by byte, as a client compares the answer")),
 
 		specs.Requirement("websocket/handshake/empty-subprotocol-offer", specs.Must, "RFC 6455 §4.2.2",
@@ -76,9 +76,6 @@ func handshakeSubprotocols() []specs.Spec {
 // has to choose when it is the only one.
 func supported(c *specs.Case) string {
 	p := c.Dialect("subprotocol")
-	if p == "" {
-		c.Unsupported("needs a subprotocol that the target supports: declare --dialect subprotocol=NAME to have this judged")
-	}
 	if offers(c, []string{p}, p) != p {
 		c.Blocked("the target does not choose the declared subprotocol %q when it is the only one", p)
 	}

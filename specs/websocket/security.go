@@ -30,7 +30,7 @@ func security() []specs.Spec {
 
 		specs.Requirement("websocket/security/lookalike-origins-refused", specs.Must, "RFC 6455 §10.2",
 			"Origins that only resemble the allowed one are refused where origins are checked.",
-			lookalikes, specs.Covers("WS-SEC-03"),
+			lookalikes, specs.Covers("WS-SEC-03"), specs.Needs("origin", "checked"),
 			specs.Cause("the origin is searched for the name of the host; compare scheme, host and port as a whole, and refuse null")),
 
 		specs.Requirement("websocket/security/no-header-injection", specs.Robust, "RFC 9110 §5.5",
@@ -130,7 +130,7 @@ func security() []specs.Spec {
 
 		specs.Requirement("websocket/security/credentials-required", specs.May, "RFC 6455 §4.2.2",
 			"A handshake without the right credentials is refused where they are required.",
-			credentials, specs.Covers("WS-SEC-14"),
+			credentials, specs.Covers("WS-SEC-14"), specs.Needs("credentials", "user:password"),
 			specs.Cause("only other requests are checked; a handshake is a GET, so check Authorization before the 101")),
 
 		specs.Requirement("websocket/security/no-echo-after-violation", specs.Must, "RFC 6455 §7.1.7",
@@ -160,7 +160,7 @@ func foreignOrigin(c *specs.Case) {
 
 func lookalikes(c *specs.Case) {
 	if c.Dialect("origin") != "checked" {
-		c.Unsupported("the target is not known to check origins: declare --dialect origin=checked to have this judged")
+		c.Unsupported("the target is declared not to check origins")
 	}
 	host, port := authority(c), ""
 	if h, p, err := net.SplitHostPort(host); err == nil {
@@ -310,9 +310,6 @@ func provocations(c *specs.Case) {
 
 func credentials(c *specs.Case) {
 	right := c.Dialect("credentials")
-	if right == "" {
-		c.Unsupported("the target is not known to ask for credentials: declare --dialect credentials=USER:PASSWORD to have this judged")
-	}
 	asUsual(c)
 	unauthorized := func(name string, asks bool) outcome {
 		return expecting(name, func(r reaction) bool {
