@@ -62,9 +62,9 @@ func handshakeSubprotocols() []specs.Spec {
 		specs.Requirement("websocket/handshake/subprotocol-blanks-quick", specs.Robust, "good engineering",
 			"An offer with thousands of blanks is dealt with at once.",
 			func(c *specs.Case) {
-				list := make([]stimulus, 5)
+				list := make([]variant, 5)
 				for i := range list {
-					list[i] = stimulus{"4000 blanks", func(r *request) { r.add("Sec-WebSocket-Protocol", "b"+strings.Repeat(" ", 4000)+"x") }}
+					list[i] = variant{"4000 blanks", func(r *request) { r.add("Sec-WebSocket-Protocol", "b"+strings.Repeat(" ", 4000)+"x") }}
 				}
 				tries(c, list, accepted(), overwhelmed())
 			}, specs.Covers("WS-HS-77"), specs.Perilous,
@@ -92,9 +92,7 @@ func secondLine(c *specs.Case) {
 		accepted().nonstrict("no subprotocol is chosen: only the first line is read"),
 		refused().nonstrict("refused: only the first line is read"),
 	})
-	if ws != nil {
-		ws.works()
-	}
+	works(ws)
 	c.StillServes()
 }
 
@@ -107,7 +105,7 @@ func otherSpelling(c *specs.Case) {
 	if other == p {
 		c.Unsupported("the subprotocol %q has no letters", p)
 	}
-	tries(c, []stimulus{{"offered as " + other, func(r *request) { r.add("Sec-WebSocket-Protocol", other) }}},
+	tries(c, []variant{{"offered as " + other, func(r *request) { r.add("Sec-WebSocket-Protocol", other) }}},
 		chose(""), chose(other), refused(), chose(p).nonstrict("the server compares subprotocols without regard to case"))
 }
 
@@ -145,7 +143,7 @@ func malformedOffers(c *specs.Case) {
 		for _, other := range o.others {
 			outcomes = append(outcomes, chose(other).nonstrict("what is chosen is no token, or was not offered as one"))
 		}
-		tryOne(c, stimulus{"offering " + o.offer, func(r *request) { r.add("Sec-WebSocket-Protocol", o.offer) }}, outcomes...)
+		tryOne(c, variant{"offering " + o.offer, func(r *request) { r.add("Sec-WebSocket-Protocol", o.offer) }}, outcomes...)
 		c.StillServes()
 	}
 }

@@ -23,7 +23,7 @@ func security() []specs.Spec {
 		specs.Requirement("websocket/security/same-origin-accepted", specs.Robust, "RFC 6455 §10.2",
 			"A handshake of the server's own origin is accepted.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"from its own origin", set("Origin", scheme(c)+authority(c))}},
+				tries(c, []variant{{"from its own origin", set("Origin", scheme(c)+authority(c))}},
 					accepted(), refused().info("even its own origin is refused"))
 			}, specs.Covers("WS-SEC-02"),
 			specs.Cause("Origin is compared with Host without taking scheme and port apart; a browser sends it with every handshake")),
@@ -42,7 +42,7 @@ func security() []specs.Spec {
 			"An HTTP request on an established connection fails it, and is never answered with HTTP.",
 			func(c *specs.Case) {
 				ws := open(c)
-				ws.works()
+				works(ws)
 				// Longer than the frame that its first bytes announce.
 				request := "GET / HTTP/1.1\r\nHost: x\r\nX-Kit: " + strings.Repeat("k", 80) + "\r\n\r\n"
 				ws.sent = []string{wire.Quote([]byte(request), 60)}
@@ -87,7 +87,7 @@ func security() []specs.Spec {
 			"A Ping that announces more than it has is not answered.",
 			func(c *specs.Case) {
 				ws := open(c)
-				ws.works()
+				works(ws)
 				ws.Send(frame.New(frame.Ping, "k").Announcing(125))
 				ws.client.HalfClose()
 				o := failed(1000, 1001, 1002, 1011)
@@ -105,12 +105,12 @@ func security() []specs.Spec {
 		specs.Requirement("websocket/security/odd-paths", specs.Robust, "RFC 9112 §3.2",
 			"A path of 8 KiB, with %00, with ..%2f or with bytes above 127 is refused or accepted, and does no harm.",
 			func(c *specs.Case) {
-				var list []stimulus
+				var list []variant
 				for what, suffix := range map[string]string{"a path of 8 KiB": strings.Repeat("k", 8<<10), "%00": "%00kit",
 					"..%2f": "..%2f..%2f..%2fetc%2fpasswd", "bytes above 127": "\xc3\xa4\xff\xfe"} {
-					list = append(list, stimulus{what, func(r *request) { r.target = strings.TrimSuffix(r.target, "/") + "/" + suffix }})
+					list = append(list, variant{what, func(r *request) { r.target = strings.TrimSuffix(r.target, "/") + "/" + suffix }})
 				}
-				slices.SortFunc(list, func(a, b stimulus) int { return strings.Compare(a.what, b.what) })
+				slices.SortFunc(list, func(a, b variant) int { return strings.Compare(a.what, b.what) })
 				tries(c, list, accepted(), overwhelmed())
 			}, specs.Covers("WS-SEC-12"), specs.Perilous,
 			specs.Cause("the path is copied into a buffer of fixed size, or decoding it throws; answer 404, 400 or 414")),
@@ -155,7 +155,7 @@ func foreignOrigin(c *specs.Case) {
 	case "any":
 		outcomes[1] = accepted()
 	}
-	tries(c, []stimulus{{"from http://evil.example", set("Origin", "http://evil.example")}}, outcomes...)
+	tries(c, []variant{{"from http://evil.example", set("Origin", "http://evil.example")}}, outcomes...)
 }
 
 func lookalikes(c *specs.Case) {
@@ -166,10 +166,10 @@ func lookalikes(c *specs.Case) {
 	if h, p, err := net.SplitHostPort(host); err == nil {
 		host, port = h, ":"+p
 	}
-	var list []stimulus
+	var list []variant
 	for _, origin := range []string{scheme(c) + "evil-" + host + port, scheme(c) + host + ".evil.example",
 		scheme(c) + host + ".evil.example" + port, "null"} {
-		list = append(list, stimulus{"from " + origin, set("Origin", origin)})
+		list = append(list, variant{"from " + origin, set("Origin", origin)})
 	}
 	tries(c, list, refused())
 }
@@ -181,7 +181,7 @@ func noInjection(c *specs.Case) {
 	asUsual(c)
 	for _, brk := range []string{"%0d%0a", "\r"} {
 		evil := brk + "X-Kit: 1"
-		for _, s := range []stimulus{
+		for _, s := range []variant{
 			{"in the subprotocol", func(r *request) { r.add("Sec-WebSocket-Protocol", "kit"+evil) }},
 			{"in the target", func(r *request) { r.target += "?kit=" + strings.ReplaceAll(evil, " ", "") }},
 			{"in the path", func(r *request) { r.target += "kit" + strings.ReplaceAll(evil, " ", "") }},
@@ -215,7 +215,7 @@ func httpInMask(c *specs.Case) {
 		ws.Send(f)
 		ws.ExpectBinary(string(f.Payload))
 	}
-	ws.works()
+	works(ws)
 }
 
 // smuggles sends a POST whose body is a handshake. Only what answers the POST
@@ -316,7 +316,7 @@ func credentials(c *specs.Case) {
 			return r.reply.status == 401 && len(r.reply.values("WWW-Authenticate")) > 0 == asks
 		})
 	}
-	tries(c, []stimulus{
+	tries(c, []variant{
 		{"no credentials", without("Authorization")},
 		{"a wrong password", set("Authorization", basic(right+"-"+c.Word()))},
 	}, unauthorized("401 with WWW-Authenticate", true),
