@@ -11,16 +11,10 @@ import (
 	"conform/specs/wire"
 )
 
-// stimulus is an opening handshake that is out of the ordinary in one way.
-type stimulus struct {
-	what string // it is, in a few words
-	mod  func(*request)
-}
-
 // tries has each of the handshakes on a connection of its own, with a client
 // that is served as usual before the first and after each of them. A connection
 // that is accepted has to be usable.
-func tries(c *specs.Case, list []stimulus, outcomes ...outcome) {
+func tries(c *specs.Case, list []variant, outcomes ...outcome) {
 	asUsual(c)
 	for _, s := range list {
 		tryOne(c, s, outcomes...)
@@ -31,26 +25,17 @@ func tries(c *specs.Case, list []stimulus, outcomes ...outcome) {
 // asUsual is a client that is served as usual, and leaves.
 func asUsual(c *specs.Case) {
 	ws := open(c)
-	ws.works()
+	works(ws)
 	ws.client.Leave()
 }
 
 // tryOne has one handshake and judges it. It is nil when that is not accepted.
-func tryOne(c *specs.Case, s stimulus, outcomes ...outcome) *conn {
+func tryOne(c *specs.Case, s variant, outcomes ...outcome) *conn {
 	ws, a := try(c, s.mod)
 	a.what = s.what
 	judge(a.client, a.sent(), a.reaction, outcomes)
-	if ws != nil {
-		ws.works()
-	}
+	works(ws)
 	return ws
-}
-
-// works is Stays, where the target answers anything that shows it.
-func (ws *conn) works() {
-	if pings(ws.c) || ws.c.Dialect("echo") != "no" {
-		ws.Stays()
-	}
 }
 
 // says sends bytes that are no valid opening handshake and reads what is
@@ -167,6 +152,6 @@ func offers(c *specs.Case, lines []string, allowed ...string) (chosen string) {
 	if reason.Message != "" {
 		c.Refute(reason, false)
 	}
-	ws.works()
+	works(ws)
 	return ws.reply.get("Sec-WebSocket-Protocol")
 }
