@@ -2,13 +2,14 @@
 // connection, written as a state machine that does no I/O, so that every
 // concurrency model in impl/serve can run the same handler.
 //
-// The protocols themselves are in impl/zen, impl/echo and impl/calc. Nothing
-// here knows that it is going to be tested.
+// The protocols themselves are in impl/zen, impl/echo, impl/calc and
+// impl/websocket. Nothing here knows that it is going to be tested.
 package impl
 
 // Handler is the server's side of one connection. Its methods are called one
 // after the other, never concurrently, in the order Open, Data (any number of
 // times), End (at most once). After a Reply with Close set, none is called.
+// What a handler may do besides is in Timed and Stopper.
 //
 // A handler holds a bounded amount of memory however much it is sent.
 type Handler interface {

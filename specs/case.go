@@ -2,6 +2,7 @@ package specs
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -124,6 +125,14 @@ func Run(ctx context.Context, spec Spec, env Env) Result {
 		return c.outcome
 	}
 
+	for _, n := range spec.Needs {
+		if !env.Dialects[n.Key].Declared {
+			c.outcome.Verdict = Unsupported
+			c.outcome.Reason = Reason{Code: Declared, Message: fmt.Sprintf("nobody can see this from outside: declare it with --dialect %s=…, as in %s=%s", n.Key, n.Key, n.Example)}
+			return c.outcome
+		}
+	}
+
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -231,6 +240,17 @@ func (c *Case) IntN(n int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rand.IntN(n)
+}
+
+// Bytes is n random bytes.
+func (c *Case) Bytes(n int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := make([]byte, 0, n+7)
+	for len(p) < n {
+		p = binary.LittleEndian.AppendUint64(p, c.rand.Uint64())
+	}
+	return p[:n]
 }
 
 // Word is a random word of 6 to 12 small letters: too many for a server to know
@@ -376,6 +396,14 @@ func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
 	c.clients = append(c.clients, client)
 	c.mu.Unlock()
 	return client
+}
+
+// Afresh ends the connections of a spec that declares no more than one, so that
+// it may make the next.
+func (c *Case) Afresh() {
+	if c.spec.Clients == 1 {
+		c.leaveAll()
+	}
 }
 
 // StillServes is the control that ends a provocation: the other clients of the

@@ -31,6 +31,10 @@ type Spec struct {
 	Perilous bool     // may kill or hang a weak server: runs late, alone
 	Last     bool     // judges what the other cases have observed: runs after all of them
 
+	// Needs are facts about the target that nobody can see: without them the
+	// requirement is unsupported.
+	Needs []Need
+
 	// DialectKey and DialectValue name the dialect that this requirement
 	// belongs to, if any. Declared, it binds like a MUST; declared otherwise,
 	// it is unsupported; undeclared, Level says what it is worth.
@@ -79,6 +83,17 @@ func Perilous(s *Spec) { s.Perilous = true }
 // Last marks a spec that judges what other cases have observed, see
 // Case.Observed: it runs when all the others have ended.
 func Last(s *Spec) { s.Last = true }
+
+// Need is a dialect that has to be declared for a requirement to be judged.
+type Need struct {
+	Key     string
+	Example string // a value that the reference implementation can be set up by
+}
+
+// Needs says that a requirement can only be judged when a dialect is declared.
+func Needs(key, example string) Option {
+	return func(s *Spec) { s.Needs = append(s.Needs, Need{key, example}) }
+}
 
 // InDialect ties a spec to a dialect: see Spec.DialectKey.
 func InDialect(key, value string) Option {
@@ -165,6 +180,9 @@ type Protocol struct {
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.
 	Leave func(*Client)
+	// Mute says that the target was seen to answer nothing that is asked after
+	// the first exchange, so that waiting longer for it is idle; may be nil.
+	Mute func(*Case) bool
 	// Abreast says that connections may be made and ended while others are:
 	// no known server of the protocol minds.
 	Abreast bool

@@ -3,12 +3,15 @@ package suites
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
+	"time"
 
 	"conform/impl"
 	implcalc "conform/impl/calc"
 	implecho "conform/impl/echo"
 	"conform/impl/serve"
+	implwebsocket "conform/impl/websocket"
 	implzen "conform/impl/zen"
 	"conform/specs"
 	"conform/specs/calc"
@@ -35,8 +38,8 @@ func Find(name string) (specs.Protocol, error) {
 }
 
 // Handler returns what makes the handlers of the bundled reference
-// implementation of a protocol.
-func Handler(protocol string) (func() impl.Handler, error) {
+// implementation of a protocol, set up as the dialects say.
+func Handler(protocol string, dialects map[string]string) (func() impl.Handler, error) {
 	switch protocol {
 	case "zen":
 		return implzen.New, nil
@@ -44,14 +47,59 @@ func Handler(protocol string) (func() impl.Handler, error) {
 		return implecho.New, nil
 	case "calc":
 		return func() impl.Handler { return implcalc.New(implcalc.Options{}) }, nil
+	case "websocket":
+		var o implwebsocket.Options
+		Configure(&o, dialects)
+		return func() impl.Handler { return implwebsocket.New(o) }, nil
 	}
 	return nil, fmt.Errorf("no reference implementation of %q", protocol)
 }
 
+// Bundled is what the bundled implementation of a protocol is set up by, and
+// declared as, when it is tested: facts that nobody can see from outside.
+func Bundled(protocol string) map[string]string {
+	if protocol != "websocket" {
+		return map[string]string{}
+	}
+	o := implwebsocket.Bundled()
+	return map[string]string{"path": "/", "echo": "yes", "pong": "yes", "opening": "standard", "utf8": "enforced",
+		"unserved-path": "/nowhere", "subprotocol": o.Subprotocols[0], "origin": "checked", "max-message": "16777216",
+		"close-trigger": o.CloseTrigger, "handshake-timeout": "2s"}
+}
+
+// Configure sets WebSocket options to what a server with these dialects does.
+// The values have been checked.
+func Configure(o *implwebsocket.Options, dialects map[string]string) {
+	duration := func(text string) time.Duration { d, _ := time.ParseDuration(text); return d }
+	for key, value := range dialects {
+		switch key {
+		case "path":
+			o.Path = value
+		case "subprotocol":
+			o.Subprotocols = []string{value}
+		case "max-message":
+			o.MaxMessage, _ = strconv.Atoi(value)
+		case "origin":
+			if value == "checked" {
+				o.Origins = []string{} // none but its own
+			}
+		case "credentials":
+			o.Credentials = value
+		case "close-trigger":
+			o.CloseTrigger = value
+		case "keepalive":
+			interval, timeout, _ := strings.Cut(value, ",")
+			o.PingInterval, o.PongTimeout = duration(interval), duration(timeout)
+		case "handshake-timeout":
+			o.HandshakeTimeout = duration(value)
+		}
+	}
+}
+
 // startReference serves the bundled implementation of a protocol on a free port
 // of the loopback.
-func startReference(protocol string) (*serve.Server, error) {
-	handler, err := Handler(protocol)
+func startReference(protocol string, dialects map[string]string) (*serve.Server, error) {
+	handler, err := Handler(protocol, dialects)
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,9 @@ func (p *pool) run(ctx context.Context) {
 	var together, alone, last []*job
 	crowds := map[*session][]*job{}
 	for _, j := range p.jobs {
+		if j.session.mute {
+			p.longRetries = maxLongRetries
+		}
 		switch s := j.session; {
 		case j.spec.Last:
 			last = append(last, j)

@@ -168,7 +168,10 @@ func (r *run) prepareBundled() error {
 		}
 		protocols = []specs.Protocol{p}
 	}
-	var err error
+	declared, err := r.plan.dialects(protocols)
+	if err != nil {
+		return err
+	}
 	if r.selected, err = r.plan.selection(protocols); err != nil {
 		return err
 	}
@@ -177,12 +180,18 @@ func (r *run) prepareBundled() error {
 			r.partial = true
 			continue
 		}
-		server, err := startReference(p.Name)
+		known := Bundled(p.Name)
+		for key, value := range declared {
+			if _, err := p.Dialect(key); err == nil {
+				known[key] = value
+			}
+		}
+		server, err := startReference(p.Name, known)
 		if err != nil {
 			return err
 		}
 		r.closers = append(r.closers, func() { server.Close() })
-		r.sessions = append(r.sessions, &session{protocol: p, seed: r.plan.Seed,
+		r.sessions = append(r.sessions, &session{protocol: p, seed: r.plan.Seed, known: known,
 			address: target.Address{Scheme: "tcp", Network: "tcp", Address: server.Addr().String()}})
 	}
 	return nil

@@ -470,7 +470,7 @@ func TestAPlanThatIsWrongIsRefused(t *testing.T) {
 func TestADialectIsDetected(t *testing.T) {
 	for _, label := range []string{"integers", "numbers"} {
 		address := start(t, func() impl.Handler {
-			h, err := suites.Handler("calc")
+			h, err := suites.Handler("calc", nil)
 			if err != nil {
 				panic(err)
 			}
@@ -488,7 +488,7 @@ func TestADialectIsDetected(t *testing.T) {
 
 func TestUniformLineEndsAreOneRemarkNotManyFailures(t *testing.T) {
 	address := start(t, func() impl.Handler {
-		h, _ := suites.Handler("echo")
+		h, _ := suites.Handler("echo", nil)
 		return changed{h(), nil, func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "\r\n", "\n")) }}
 	}, nil)
 	r := run(t, suites.Plan{Target: address})

@@ -30,7 +30,9 @@ type session struct {
 	pace     time.Duration
 	dialects map[string]specs.Setting
 	serves   specs.Concurrency
-	declared int // clients that the declared class serves at once; 0 when undeclared
+	known    map[string]string // dialects that conform has set the server up by
+	mute     bool              // it was seen to answer nothing that matters: nothing is waited for longer
+	declared int               // clients that the declared class serves at once; 0 when undeclared
 	detected string
 	seed     int64
 	observed specs.Observations
@@ -122,6 +124,17 @@ func (s *session) asked(client *specs.Client, patience time.Duration, began time
 // preflight measures the pace, sees the dialects and finds out how several
 // clients are served. The server has been reached before.
 func (s *session) preflight(ctx context.Context, factor float64, jobs int, declared map[string]string) {
+	// What is declared comes first: without the path or the credentials of a
+	// target nothing can be seen of it.
+	s.dialects = map[string]specs.Setting{}
+	for _, d := range s.protocol.Dialects {
+		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
+			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
+		}
+	}
+	for key, value := range s.known {
+		s.dialects[key] = specs.Setting{Value: value, Declared: true}
+	}
 	first := timingFor(0, factor)
 	s.ask(ctx, first, func(c *specs.Case) {
 		client := c.Dial()
@@ -131,9 +144,11 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		}
 		s.pace = took
 		for range 2 {
-			if took, ok := s.asked(client, 4*first.Answer, time.Now()); ok {
-				s.pace = max(s.pace, took)
+			took, ok := s.asked(client, 4*first.Answer, time.Now())
+			if !ok {
+				return
 			}
+			s.pace = max(s.pace, took)
 		}
 	})
 	s.timing = timingFor(s.pace, factor)
@@ -147,17 +162,17 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 			s.timing.Leave = s.timing.Gap
 		}
 	})
-	s.dialects = map[string]specs.Setting{}
 	for _, d := range s.protocol.Dialects {
-		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
-			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
-		} else if d.Detect != nil && s.pace > 0 {
+		if _, ok := s.dialects[d.Key]; !ok && d.Detect != nil && s.pace > 0 {
 			s.ask(ctx, s.timing, func(c *specs.Case) {
 				if value := d.Detect(c); value != "" {
 					s.dialects[d.Key] = specs.Setting{Value: value}
 				}
 			})
 		}
+	}
+	if s.protocol.Mute != nil {
+		s.ask(ctx, s.timing, func(c *specs.Case) { s.mute = s.protocol.Mute(c) })
 	}
 	if class, ok := declared["class"]; ok {
 		s.declared, _ = declaredBound(class)

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				handler, err := suites.Handler(protocol)
+				handler, err := suites.Handler(protocol, nil)
 				if err != nil {
 					return err
 				}

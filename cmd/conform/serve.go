@@ -12,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"conform/impl"
 	"conform/impl/faults"
 	"conform/impl/serve"
+	"conform/impl/websocket"
 	"conform/suites"
 	"conform/suites/target"
 )
@@ -23,6 +25,7 @@ const shutdownGrace = 2 * time.Second
 
 func newServe() *cobra.Command {
 	var listen, model, fault string
+	var ws websocketFlags
 	cmd := &cobra.Command{
 		Use:   "serve PROTOCOL",
 		Short: "Run the bundled reference implementation as a server",
@@ -32,6 +35,7 @@ flags or the environment, logging to standard output, until SIGTERM or Ctrl-C.
   conform serve zen --listen 127.0.0.1:1060
   PORT=8080 conform serve calc
   conform serve zen --fault read-is-a-question      with one deliberate defect
+  conform serve websocket --tls --path /chat --subprotocol chat --idle-timeout 10s
 
 It listens on --listen or CONFORM_LISTEN; else on 127.0.0.1 at $PORT; else on a
 free port, which it prints.`,
@@ -55,7 +59,10 @@ free port, which it prints.`,
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil))
-			server, err := start(ln, protocol.Name, fault, log)
+			if ln, err = ws.apply(cmd, protocol.Name, fault, ln); err != nil {
+				return err
+			}
+			server, err := start(ln, protocol.Name, fault, ws.Options, log)
 			if err != nil {
 				ln.Close()
 				return err
@@ -77,6 +84,7 @@ free port, which it prints.`,
 	cmd.Flags().StringVar(&listen, "listen", "", "listen on this `address`: host:port, or unix:/path")
 	cmd.Flags().StringVar(&model, "model", "goroutine", "the concurrency model: `name`")
 	cmd.Flags().StringVar(&fault, "fault", "", "serve with this deliberate defect: conform selftest lists the `names`")
+	ws.register(cmd.Flags())
 	return cmd
 }
 
@@ -86,11 +94,14 @@ type server interface {
 	Done() <-chan struct{}
 }
 
-func start(ln net.Listener, protocol, fault string, log *slog.Logger) (server, error) {
+func start(ln net.Listener, protocol, fault string, ws websocket.Options, log *slog.Logger) (server, error) {
 	if fault == "" {
-		handler, err := suites.Handler(protocol)
+		handler, err := suites.Handler(protocol, nil)
 		if err != nil {
 			return nil, err
+		}
+		if protocol == "websocket" {
+			handler = func() impl.Handler { return websocket.New(ws) }
 		}
 		return serve.Start(ln, handler, serve.Options{Log: log}), nil
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"conform/impl"
@@ -28,8 +29,57 @@ const (
 	drainTime  = time.Second
 )
 
+// A connection being served.
+type connection struct {
+	net.Conn
+	mu       sync.Mutex
+	stopping bool // the handler is to be told that the server is shutting down
+	leaving  bool // the conversation is over
+}
+
+// past is a deadline that interrupts a read at once.
+var past = time.Unix(1, 0)
+
+// stop makes the connection's handler part from its client. It interrupts the
+// read that the connection most probably waits in.
+func (c *connection) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.leaving {
+		c.stopping = true
+		c.SetReadDeadline(past)
+	}
+}
+
+// wake sets the time at which the next read gives up. It must not undo the
+// interruption by stop, hence the lock.
+func (c *connection) wake(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.stopping {
+		c.SetReadDeadline(at)
+	}
+}
+
+// stopped tells, once, that stop was called.
+func (c *connection) stopped() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stopping := c.stopping
+	c.stopping = false
+	return stopping
+}
+
+// ends says that the conversation is over, so that nothing interrupts what is
+// read from now on.
+func (c *connection) ends() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaving = true
+}
+
 // serve runs one connection to its end. Whatever happens in it stays in it.
-func (s *Server) serve(conn net.Conn) {
+func (s *Server) serve(conn *connection) {
 	log := s.log.With("client", conn.RemoteAddr())
 	defer func() {
 		if v := recover(); v != nil {
@@ -42,27 +92,46 @@ func (s *Server) serve(conn net.Conn) {
 }
 
 // converse returns nil when the conversation has ended in good order.
-func (s *Server) converse(conn net.Conn, h impl.Handler) error {
+func (s *Server) converse(conn *connection, h impl.Handler) error {
 	if ended, err := s.reply(conn, h.Open()); ended || err != nil {
 		return err
 	}
+	timed, _ := h.(impl.Timed)
+	stopper, _ := h.(impl.Stopper)
 	buf := make([]byte, readSize)
 	for {
+		var deadline time.Time
+		if timed != nil {
+			deadline = timed.Deadline()
+		}
+		conn.wake(deadline) // if it fails, so does the read
 		n, err := conn.Read(buf)
 		if n > 0 {
 			if ended, err := s.reply(conn, h.Data(buf[:n])); ended || err != nil {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		var r impl.Reply
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, io.EOF):
 			// Nothing can follow, so the connection ends here whether the
 			// reply asks for it or not.
-			r := h.End()
+			r = h.End()
 			r.Close = true
-			_, err := s.reply(conn, r)
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case conn.stopped():
+			if stopper != nil {
+				r = stopper.Stop()
+			}
+		case timed != nil:
+			r = timed.Expire(time.Now())
+		default:
 			return err
 		}
-		if err != nil {
+		if ended, err := s.reply(conn, r); ended || err != nil {
 			return err
 		}
 	}
@@ -70,12 +139,13 @@ func (s *Server) converse(conn net.Conn, h impl.Handler) error {
 
 // reply does what a handler wants done and tells whether that ended the
 // conversation.
-func (s *Server) reply(conn net.Conn, r impl.Reply) (ended bool, err error) {
-	if err := s.write(conn, r.Send); err != nil {
+func (s *Server) reply(conn *connection, r impl.Reply) (ended bool, err error) {
+	if err := s.write(conn.Conn, r.Send); err != nil {
 		return false, err
 	}
 	if r.Close {
-		leave(conn)
+		conn.ends()
+		leave(conn.Conn)
 	}
 	return r.Close, nil
 }

@@ -47,10 +47,11 @@ type Server struct {
 
 	mu          sync.Mutex
 	stopped     bool // closing is closed
+	parting     bool // connections have been told that the server is shutting down
 	aborted     bool // connections are being closed, and new ones with them
 	err         error
-	connections map[*net.Conn]struct{} // pointers, because a wrapper need not be comparable
-	running     sync.WaitGroup         // the connections; grows only while accept runs
+	connections map[*connection]struct{}
+	running     sync.WaitGroup // the connections; grows only while accept runs
 }
 
 // Start serves the connections of ln, each at once and with a handler of its
@@ -64,7 +65,7 @@ func Start(ln net.Listener, newHandler func() impl.Handler, o Options) *Server {
 		writeTimeout: o.WriteTimeout,
 		closing:      make(chan struct{}),
 		done:         make(chan struct{}),
-		connections:  map[*net.Conn]struct{}{},
+		connections:  map[*connection]struct{}{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -94,11 +95,14 @@ func (s *Server) Err() error {
 	return s.err
 }
 
-// Shutdown stops accepting and waits for the connections to end by
-// themselves. Those that have not when ctx ends are closed, and ctx's error is
+// Shutdown stops accepting, tells the handlers that want to know it
+// (impl.Stopper), and waits for the connections to end by themselves. Those that have not when ctx ends are closed, and ctx's error is
 // returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
+	for _, conn := range s.part() {
+		conn.stop()
+	}
 	select {
 	case <-s.done:
 		return nil
@@ -128,13 +132,25 @@ func (s *Server) stop() error {
 	return s.listener.Close()
 }
 
+// part returns the open connections the first time that it is called. Those
+// that accept still comes by are told to stop when they start.
+func (s *Server) part() []*connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parting {
+		return nil
+	}
+	s.parting = true
+	return slices.Collect(maps.Keys(s.connections))
+}
+
 func (s *Server) abort() {
 	s.mu.Lock()
 	s.aborted = true
 	open := slices.Collect(maps.Keys(s.connections))
 	s.mu.Unlock()
 	for _, conn := range open {
-		(*conn).Close()
+		conn.Close()
 	}
 }
 
@@ -183,21 +199,25 @@ func passing(err error) bool {
 	return false
 }
 
-func (s *Server) start(conn net.Conn) {
+func (s *Server) start(nc net.Conn) {
+	conn := &connection{Conn: nc}
 	s.mu.Lock()
-	s.connections[&conn] = struct{}{}
-	aborted := s.aborted
+	s.connections[conn] = struct{}{}
+	aborted, parting := s.aborted, s.parting
 	s.mu.Unlock()
+	if parting {
+		conn.stop()
+	}
 	s.running.Go(func() {
-		defer s.end(&conn)
+		defer s.end(conn)
 		if !aborted {
 			s.serve(conn)
 		}
 	})
 }
 
-func (s *Server) end(conn *net.Conn) {
-	(*conn).Close()
+func (s *Server) end(conn *connection) {
+	conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.connections, conn)

@@ -41,18 +41,20 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
-	brief    bool // what comes is not described frame by frame: there is too much of it
-	mute     bool // Pings are not answered
-	noClose  bool // a Close frame of the server is not answered
-	invalid  bool // invalid UTF-8 was sent as text: an echo of it is no news
-	closing  bool // we have sent a Close frame
-	sentCode int  // the code of that Close frame
+	brief     bool // what comes is not described frame by frame: there is too much of it
+	mute      bool // Pings are not answered
+	noClose   bool // a Close frame of the server is not answered
+	emptyPing bool // a Ping without a payload was sent
+	invalid   bool // invalid UTF-8 was sent as text: an echo of it is no news
+	closing   bool // we have sent a Close frame
+	sentCode  int  // the code of that Close frame
 
 	sent     []string // what was sent in this exchange, described
 	messages []message
 	pongs    []string
 	close    *frame.Frame
 	closes   int // Close frames that came
+	frames   int // that have come, of every kind
 	joining  *message
 	joined   []byte // the payload of joining so far
 	end      wire.Kind
@@ -61,6 +63,14 @@ type conn struct {
 // open makes a connection and its opening handshake, changed by mods. When that
 // is refused, the case ends.
 func open(c *specs.Case, mods ...func(*request)) *conn {
+	if mute(c) {
+		c.Blocked("the target answers nothing after the opening handshake: neither a Ping nor a message")
+	}
+	return openAnyway(c, mods...)
+}
+
+// openAnyway is open for the requirements that say what every server answers.
+func openAnyway(c *specs.Case, mods ...func(*request)) *conn {
 	if c.Dialect("opening") == "none" {
 		c.Blocked("needs a connection after the opening handshake, which the target does not accept")
 	}
@@ -71,9 +81,16 @@ func open(c *specs.Case, mods ...func(*request)) *conn {
 	return ws
 }
 
+// mute says whether the target was seen to answer nothing after the opening
+// handshake, so that nothing can be told of it.
+func mute(c *specs.Case) bool {
+	return c.Dialect("echo") == "no" && c.Dialect("pong") == "no"
+}
+
 // attempt is what came of an opening handshake.
 type attempt struct {
 	client   *specs.Client
+	method   string
 	request  string
 	what     string // is wrong with it, in a word or two
 	reaction reaction
@@ -89,8 +106,9 @@ func (a attempt) sent() string {
 }
 
 // try makes a connection and its opening handshake; the conn is nil when that
-// is not accepted.
+// is not accepted. In a requirement about one client the one before leaves.
 func try(c *specs.Case, mods ...func(*request)) (*conn, attempt) {
+	c.Afresh()
 	req := hello(c)
 	for _, mod := range mods {
 		mod(req)
@@ -100,11 +118,23 @@ func try(c *specs.Case, mods ...func(*request)) (*conn, attempt) {
 
 // converse has the opening handshake on a client that is connected.
 func converse(cl *specs.Client, req *request) (*conn, attempt) {
-	c := cl.Case()
 	cl.Send(req.String())
+	return hear(cl, req)
+}
+
+// hear reads the answer to an opening handshake that was sent. A refusal is
+// read with its body.
+func hear(cl *specs.Client, req *request) (*conn, attempt) {
+	c := cl.Case()
 	reply := readResponse(cl, patience(c, 0))
-	a := attempt{client: cl, request: req.String(), reaction: reaction{reply: reply, key: req.get("Sec-WebSocket-Key"), waited: reply.timedOut}}
+	a := attempt{client: cl, method: req.method, request: req.String(),
+		reaction: reaction{reply: reply, key: strings.Trim(req.get("Sec-WebSocket-Key"), " \t"), waited: reply.timedOut}}
 	observeReply(c, reply)
+	if reply.status >= 200 {
+		if problem := readBody(cl, req.method, reply); problem != "" {
+			c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(reply.head), 80), problem)
+		}
+	}
 	if reply.fault(a.reaction.key) != "" {
 		return nil, a
 	}
@@ -165,6 +195,8 @@ func (ws *conn) describe(f frame.Frame) {
 	switch {
 	case f.Opcode == frame.Close:
 		ws.closing, ws.sentCode = true, f.CloseCode()
+	case f.Opcode == frame.Ping && len(f.Payload) == 0:
+		ws.emptyPing = true
 	case f.Opcode <= frame.Text && !utf8.Valid(f.Payload):
 		ws.invalid = true
 	}
@@ -249,6 +281,7 @@ func (ws *conn) exchange() string {
 
 // take deals with one frame of the server.
 func (ws *conn) take(f frame.Frame) {
+	ws.frames++
 	if !ws.brief {
 		ws.client.Decoded("← %s", f)
 	}
@@ -260,7 +293,11 @@ func (ws *conn) take(f frame.Frame) {
 				ws.pong(f)
 			}
 		case frame.Pong:
-			ws.pongs = append(ws.pongs, string(f.Payload))
+			// One that nobody asked for, as some servers send to keep a
+			// connection alive, is empty (RFC 6455 §5.5.3).
+			if len(f.Payload) > 0 || ws.emptyPing {
+				ws.pongs = append(ws.pongs, string(f.Payload))
+			}
 		case frame.Close:
 			ws.closes++
 			if ws.close == nil {
@@ -496,7 +533,7 @@ func (ws *conn) settle(timedOut bool) reaction {
 }
 
 func (ws *conn) reaction() reaction {
-	return reaction{messages: ws.messages, partial: ws.joining != nil, pongs: ws.pongs, close: ws.close, end: ws.end}
+	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
 }
 
 // ExpectClosed is the end of a closing handshake that we have begun: a Close

@@ -42,6 +42,7 @@ func Protocol() specs.Protocol {
 		Hello:    served,
 		Question: question,
 		Leave:    leave,
+		Mute:     mute,
 		Abreast:  true,
 	}
 }

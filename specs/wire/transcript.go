@@ -45,6 +45,8 @@ const (
 	// and how much it was.
 	maxEvents = 4000
 	maxKept   = 256 << 10 // bytes, over all events
+	// maxDecoded is the number of events from which on meanings are left out.
+	maxDecoded = 1000
 )
 
 // Bytes is a block of bytes of which only head and tail are kept once it is
@@ -146,6 +148,10 @@ func (t *Transcript) record(conn int, kind Kind, data []byte, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	bulk := kind == Received || kind == Sent
+	if kind == Decoded && len(t.events) >= maxDecoded {
+		t.merged++
+		return
+	}
 	if len(t.events) >= maxEvents || (bulk && t.kept >= maxKept) {
 		t.merged++
 		for i := len(t.events) - 1; i >= 0 && i > len(t.events)-64; i-- {

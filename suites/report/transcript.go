@@ -41,6 +41,8 @@ func happened(e Event) (arrow, text string) {
 		return "·", with("expected", text)
 	case wire.Note:
 		return "·", text
+	case wire.Decoded:
+		return "=", text
 	}
 	return "·", with(e.Event, text)
 }

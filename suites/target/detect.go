@@ -20,7 +20,7 @@ type Detection struct {
 // Detect finds out what protocol a server speaks, with one connection that
 // harms nobody: it listens, sends a line that every line protocol answers, says
 // quit, without which some servers hang for ever, asks questions, a known one
-// last, and ends with the blank line that a web server waits for. patience is how long the last answer may take.
+// last, and sends the blank line that a web server waits for. patience is how long the last answer may take.
 func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detection, error) {
 	conn, err := d.Dial(ctx, wire.NewTranscript())
 	if err != nil {
@@ -50,18 +50,25 @@ func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detecti
 		seen = append(seen, "no greeting")
 	}
 	var afterQuestion string
+	asked := false
 	for _, step := range []struct {
 		message string
 		wait    time.Duration
-	}{{"1,2\r\n", shortWait}, {"quit\r\n", shortWait}, {"?", 3 * shortWait}, {"Beautiful is better than?", patience}, {"\r\n\r\n", shortWait}} {
+	}{{"1,2\r\n", shortWait}, {"quit\r\n", shortWait}, {"?", 3 * shortWait}, {"Beautiful is better than?", 3 * shortWait}, {"\r\n\r\n", shortWait}, {"", patience}} {
 		if ended || afterQuestion != "" {
 			break
 		}
-		seen = append(seen, "sent "+wire.Quote([]byte(step.message), 80))
-		_ = conn.Send([]byte(step.message), patience)
+		if step.message != "" {
+			seen = append(seen, "sent "+wire.Quote([]byte(step.message), 80))
+			_ = conn.Send([]byte(step.message), patience)
+			asked = asked || strings.HasSuffix(step.message, "?")
+		}
 		var text string
-		if text, ended = listen(step.wait); strings.HasSuffix(step.message, "?") {
+		if text, ended = listen(step.wait); asked {
 			afterQuestion = text
+		}
+		if strings.HasPrefix(all.String(), "HTTP/") {
+			break
 		}
 	}
 	if !ended {
@@ -69,8 +76,30 @@ func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detecti
 		conn.Await(ctx, shortWait, func([]byte) bool { return false })
 	}
 	det := recognise(all.String(), greeting, afterQuestion)
+	if det.Protocol == "" {
+		conn.Close()
+		det = askForUpgrade(ctx, d, patience, &seen)
+	}
 	det.Seen = strings.Join(seen, "; ")
 	return det, nil
+}
+
+// askForUpgrade has an opening handshake on a connection of its own: a web
+// server may have taken everything else for no HTTP, without a word.
+func askForUpgrade(ctx context.Context, d wire.Dialer, patience time.Duration, seen *[]string) Detection {
+	conn, err := d.Dial(ctx, wire.NewTranscript())
+	if err != nil {
+		return Detection{}
+	}
+	defer conn.Close()
+	*seen = append(*seen, "sent an opening handshake")
+	_ = conn.Send([]byte("GET / HTTP/1.1\r\nHost: "+d.Address+"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"), patience)
+	s := conn.Await(ctx, patience, func(unread []byte) bool { return len(unread) >= len("HTTP/") })
+	if len(s.Unread) > 0 {
+		*seen = append(*seen, "it sent "+wire.Quote(s.Unread, 80))
+	}
+	return recognise(string(s.Unread), "", "")
 }
 
 // shortWait is enough for a server that is not slow. A slow one is recognised
