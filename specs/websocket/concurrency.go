@@ -10,7 +10,6 @@ import (
 	"conform/specs"
 	"conform/specs/concurrency"
 	"conform/specs/websocket/frame"
-	"conform/specs/wire"
 )
 
 // concurrent is several clients at once: what servers of every protocol owe
@@ -36,13 +35,13 @@ func conversation() concurrency.Conversation {
 		},
 		Partial: func(c *specs.Case, who int) (string, string, concurrency.Answer) {
 			f, answer := ask(c, fmt.Sprintf("client %d, in pieces: %s", who, c.Word()))
-			if cut := 1 + c.IntN(len(f.Payload)-1); who%2 == 0 && f.Opcode == frame.Text {
-				list := fragments(frame.Text, string(f.Payload), cut)
+			if at := 1 + c.IntN(len(f.Payload)-1); who%2 == 0 && f.Opcode == frame.Text {
+				list := cut(frame.Text, string(f.Payload), at)
 				return masked(c, list[:1]), masked(c, list[1:]), answer
 			}
 			p := masked(c, []frame.Frame{f})
-			cut := 1 + c.IntN(len(p)-1)
-			return p[:cut], p[cut:], answer
+			at := 1 + c.IntN(len(p)-1)
+			return p[:at], p[at:], answer
 		},
 		Queue: func(cl *specs.Client, _ int) func() {
 			req := hello(cl.Case()) // more than this may not be sent before the 101
@@ -97,10 +96,9 @@ func meet(cl *specs.Client, req *request) *conn {
 // greeted waits for the answer to an opening handshake that was sent, which must
 // be the right 101.
 func greeted(cl *specs.Client, req *request) *conn {
-	reply := readResponse(cl, patience(cl.Case(), 0))
-	r := reaction{reply: reply, key: req.get("Sec-WebSocket-Key"), waited: reply.timedOut}
-	judge(cl, wire.Quote([]byte(req.String()), 400), r, []outcome{accepted()})
-	return upgrade(cl, reply)
+	ws, a := hear(cl, req)
+	judge(cl, a.sent(), a.reaction, []outcome{accepted()})
+	return ws
 }
 
 const sharedState = "all connections share it; keep it with the connection"
@@ -338,12 +336,8 @@ func threeOffers(c *specs.Case) {
 				return r.reply.fault(r.key) == "" && r.reply.get("Sec-WebSocket-Protocol") == offers[i]
 			}))
 		}
-		reply := readResponse(cl, patience(c, 0))
-		r := reaction{reply: reply, key: requests[i].get("Sec-WebSocket-Key"), waited: reply.timedOut}
-		judge(cl, wire.Quote([]byte(requests[i].String()), 400), r, outcomes)
-		if reply.status == 101 {
-			upgrade(cl, reply)
-		}
+		_, a := hear(cl, requests[i])
+		judge(cl, a.sent(), a.reaction, outcomes)
 	}
 	for _, cl := range clients {
 		cl.Leave()
@@ -478,10 +472,9 @@ func crowded() []specs.Spec {
 					c.Go(func() {
 						cl, req := c.Dial(), hello(c)
 						cl.Send(req.String())
-						reply := readResponse(cl, patience(c, 0))
-						r := reaction{reply: reply, key: req.get("Sec-WebSocket-Key"), waited: reply.timedOut}
+						_, a := hear(cl, req)
 						const why = "200 clients at once are too many"
-						judge(cl, wire.Quote([]byte(req.String()), 400), r, []outcome{accepted(), refused().nonstrict(why), unanswered().nonstrict(why)})
+						judge(cl, a.sent(), a.reaction, []outcome{accepted(), refused().nonstrict(why), unanswered().nonstrict(why)})
 						cl.Close()
 					})
 				}
@@ -502,7 +495,7 @@ func busy(ws *conn, who int, random *rand.Rand, data string) {
 			m := fmt.Sprintf("client %d, message %d: ", who, at+i)
 			m += data[:random.IntN(2000)]
 			messages = append(messages, m)
-			parts := fragments(frame.Binary, m, 1+random.IntN(len(m)))
+			parts := cut(frame.Binary, m, 1+random.IntN(len(m)))
 			parts = parts[:min(len(parts), 12)] // not thousands of a byte
 			if last := &parts[len(parts)-1]; !last.Fin {
 				got := 0

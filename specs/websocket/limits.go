@@ -28,7 +28,7 @@ func announced() []specs.Spec {
 				ws := open(c)
 				ws.Stays()
 				ws.Send(huge(c, 1<<30))
-				ws.ExpectSoon(3*c.Timing().Quiet, failed(1009, 1008, 1002).streaming(), quiet().streaming())
+				ws.ExpectWithin(3*c.Timing().Quiet, failed(1009, 1008, 1002).streaming(), quiet().streaming())
 				ws.client.Reset() // it would wait long for a Close frame
 				c.StillServes()
 			}, specs.Perilous, specs.Covers("WS-LIM-01"), specs.Cause(allocatesAnnounced)),
@@ -64,7 +64,7 @@ func declared() []specs.Spec {
 				size := limit(c) + 1
 				ws := open(c)
 				ws.Stays()
-				ws.stream(fmt.Sprintf("a text of %d bytes", size), fragments(frame.Text, volume(c, frame.Text, size), size))
+				ws.stream(fmt.Sprintf("a text of %d bytes", size), cut(frame.Text, volume(c, frame.Text, size), size))
 				ws.Expect(failed(1009), failed(1008, 1002).info("failed with another code than 1009, which is for messages that are too big"))
 				c.StillServes()
 			}, specs.Perilous, specs.Covers("WS-LIM-03"),
@@ -86,7 +86,7 @@ func declared() []specs.Spec {
 						ws.SendCompressed(frame.Text, data)
 					case "in fragments":
 						ws = openEcho(c)
-						ws.Send(fragments(frame.Text, data, (size+3)/4)...)
+						ws.Send(cut(frame.Text, data, (size+3)/4)...)
 					default:
 						ws = openEcho(c)
 						ws.Text(data)
@@ -107,7 +107,7 @@ func declared() []specs.Spec {
 				ws := open(c)
 				ws.Stays()
 				data := volume(c, frame.Text, 2*size)
-				list := fragments(frame.Text, data, max(1, size/4))
+				list := cut(frame.Text, data, max(1, size/4))
 				list[len(list)-1].Fin = false
 				ws.stream(fmt.Sprintf("a text of %d bytes in %d fragments, without an end", len(data), len(list)), list)
 				ws.Expect(failed(1009, 1008).streaming(), stays().streaming().nonstrict(endless), silent().streaming().nonstrict(endless))
@@ -146,10 +146,10 @@ func floods() []specs.Spec {
 			func(c *specs.Case) {
 				ws := open(c)
 				ws.Stays()
-				list := fragments(frame.Text, ascii(c, tinyFragments), 1)
+				list := cut(frame.Text, ascii(c, tinyFragments), 1)
 				list[len(list)-1].Fin = false
 				ws.pour(fmt.Sprintf("%d × one byte of TEXT FIN=0", len(list)), list)
-				ws.ExpectSoon(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
+				ws.ExpectWithin(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
 				c.StillServes()
 			}, specs.Perilous, specs.Covers("WS-LIM-06"),
 			specs.Cause("an object is kept for every fragment, or the whole message is copied for each; append to one buffer, and bound it")),
@@ -167,7 +167,7 @@ func floods() []specs.Spec {
 				c.Go(func() { ws.pour(fmt.Sprintf("TEXT FIN=0 \"1\" · %d × CONTINUATION FIN=0 empty", len(list)-1), list) })
 				other.NotStarved("starved by empty fragments")
 				c.Join()
-				ws.ExpectSoon(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
+				ws.ExpectWithin(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
 				c.StillServes()
 			}, specs.Perilous, specs.Clients(2), specs.Covers("WS-LIM-07"),
 			specs.Cause("frames of one client are handled in a loop that lets nobody else have a turn while there are more")),
@@ -191,7 +191,7 @@ func floods() []specs.Spec {
 				}
 				if ws.close != nil || ws.end != "" {
 					ws.pongs = nil
-					ws.ExpectSoon(c.Timing().Quiet, failed(1008, 1009, 1002, 1011))
+					ws.ExpectWithin(c.Timing().Quiet, failed(1008, 1009, 1002, 1011))
 				} else if missing := len(payloads) - len(ws.pongs); missing > 0 && pings(c) {
 					c.Admit(specs.Info, specs.Reason{Code: specs.PartialAnswer, Message: fmt.Sprintf("%d of %d Pings are not answered, as RFC 6455 §5.5.3 allows", missing, len(payloads)),
 						Sent: ws.exchange(), Received: fmt.Sprintf("%d Pongs", len(ws.pongs))}, false)
@@ -364,7 +364,7 @@ func slowClients() []specs.Spec {
 				for i, ws := range slow {
 					ws.pump(patience(c, 0), func() bool { return len(ws.messages) > 0 || ws.close != nil })
 					if len(ws.messages) == 0 && (ws.close != nil || ws.end != "") {
-						ws.ExpectSoon(0, failed(1001, 1002, 1008, 1011)) // it was too slow for the server
+						ws.ExpectWithin(0, failed(1001, 1002, 1008, 1011)) // it was too slow for the server
 					} else if c.Dialect("echo") != "no" {
 						ws.ExpectText(texts[i][:1024])
 					}
@@ -379,7 +379,7 @@ func slowClients() []specs.Spec {
 				ws := open(c)
 				ws.pump(c.Timing().Answer, func() bool { return false })
 				if ws.end != "" || ws.close != nil {
-					ws.ExpectSoon(0, failed(1000, 1001, 1002, 1008, 1011).info(fmt.Sprintf("the server ends a connection that has been idle for %s", c.Timing().Answer)))
+					ws.ExpectWithin(0, failed(1000, 1001, 1002, 1008, 1011).info(fmt.Sprintf("the server ends a connection that has been idle for %s", c.Timing().Answer)))
 					return
 				}
 				if c.Dialect("echo") == "no" {
@@ -650,7 +650,7 @@ const (
 func comesBackCut(c *specs.Case, op frame.Opcode, size, piece int) {
 	ws := openEcho(c)
 	data := volume(c, op, size)
-	list := fragments(op, data, piece)
+	list := cut(op, data, piece)
 	what := fmt.Sprintf("a %s message of %d bytes in one frame", op, size)
 	if len(list) > 1 {
 		what = fmt.Sprintf("a %s message of %d bytes in %d fragments", op, size, len(list))

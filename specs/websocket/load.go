@@ -10,7 +10,6 @@ import (
 
 	"conform/specs"
 	"conform/specs/websocket/frame"
-	"conform/specs/wire"
 )
 
 // What requirements about volume and load are written in.
@@ -84,8 +83,8 @@ func (ws *conn) say(what string) {
 	ws.client.Decoded("→ %s", what)
 }
 
-// fragments cuts a message into frames of at most size bytes.
-func fragments(op frame.Opcode, data string, size int) (list []frame.Frame) {
+// cut cuts a message into frames of at most size bytes.
+func cut(op frame.Opcode, data string, size int) (list []frame.Frame) {
 	for first := true; first || data != ""; first = false {
 		n := min(size, len(data))
 		f := frame.New(frame.Continuation, data[:n])
@@ -117,7 +116,7 @@ func largest(c *specs.Case, sizes ...int) int {
 		ws := openEcho(c)
 		ws.brief = true
 		data := volume(c, frame.Text, size)
-		ws.stream(fmt.Sprintf("a text of %d bytes", size), fragments(frame.Text, data, size))
+		ws.stream(fmt.Sprintf("a text of %d bytes", size), cut(frame.Text, data, size))
 		took := ws.comesBack(frame.Text, data)
 		ws.client.Leave()
 		if took {
@@ -128,28 +127,9 @@ func largest(c *specs.Case, sizes ...int) int {
 	return sizes[len(sizes)-1]
 }
 
-// ExpectSoon is Expect where the server may also wait for more, or be busy: it
-// gives it as long as d, and sends nothing afterwards.
-func (ws *conn) ExpectSoon(d time.Duration, outcomes ...outcome) int {
-	timedOut := ws.pump(d, func() bool { return ws.close != nil })
-	r := ws.settle(timedOut)
-	i := judge(ws.client, ws.exchange(), r, outcomes)
-	ws.countFailure(r)
-	ws.messages, ws.pongs, ws.sent = nil, nil, nil
-	return i
-}
-
 // quiet is no reaction so far, on a connection that is open.
 func quiet() outcome {
 	return expecting("nothing, on an open connection", func(r reaction) bool { return r.end == "" && r.close == nil && !r.answered() })
-}
-
-// streaming allows for servers that send back each fragment when it comes: the
-// first fragments of the echo may precede the outcome.
-func (o outcome) streaming() outcome {
-	match := o.match
-	o.match = func(r reaction) bool { r.partial = false; return match(r) }
-	return o
 }
 
 // starvation is what is wrong when one client keeps another waiting.
@@ -224,15 +204,10 @@ func vanish(list []*conn) {
 // PongsInOrder fails the case unless the Pongs that have come are those of some
 // of the Pings, in their order: a server may leave all but the newest unanswered
 // (RFC 6455 §5.5.3).
-func (ws *conn) PongsInOrder(pings []string) {
-	rest := pings
-	for _, p := range ws.pongs {
-		i := slices.Index(rest, p)
-		if i < 0 {
-			r := specs.Reason{Code: specs.WrongBytes, Message: "a Pong came that answers no Ping, or comes too late or twice", Sent: ws.exchange(),
-				Expected: []string{"the payloads of Pings, in their order"}, Received: "PONG " + wire.Quote([]byte(p), 40)}
-			ws.c.Refute(r, false)
-		}
-		rest = rest[i+1:]
+func (ws *conn) PongsInOrder(payloads []string) {
+	if subsequence(ws.pongs, payloads) {
+		return
 	}
+	ws.c.Refute(specs.Reason{Code: specs.WrongBytes, Message: "a Pong came that answers no Ping, or comes too late or twice", Sent: ws.exchange(),
+		Expected: []string{"the payloads of Pings, in their order"}, Received: reaction{pongs: ws.pongs}.String()}, false)
 }
