@@ -524,13 +524,35 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 // settle waits for the end of the TCP connection where a Close frame says that
 // it is due, and is the reaction so far.
 func (ws *conn) settle(timedOut bool) reaction {
-	if ws.close != nil && ws.end == "" {
-		timedOut = ws.pump(2*patience(ws.c, 0), func() bool { return false })
+	if ws.close == nil || ws.end != "" {
+		r := ws.reaction()
+		r.waited = timedOut
+		return r
+	}
+	wait, began := 2*patience(ws.c, 0), time.Now()
+	known := len(ws.c.Observed(seenLateEnd)) > 0
+	if known {
+		wait = ws.c.Timing().Quiet
+	}
+	timedOut = ws.pump(wait, func() bool { return false })
+	if ws.end != "" && time.Since(began) > lateEnd {
+		ws.c.Tally(seenLateEnd, "%s after the Close frame", time.Since(began).Round(10*time.Millisecond))
 	}
 	r := ws.reaction()
 	r.waited = timedOut
+	if r.end == "" && known {
+		r.end, r.waited = late, false
+	}
 	return r
 }
+
+// late is the end of the TCP connection behind a Close frame, when the target
+// was seen to take long for it. That it comes at all, and in time, is judged by
+// requirements of its own; to wait for it everywhere would take minutes.
+const late wire.Kind = "late"
+
+// lateEnd is how long after a Close frame an end is late.
+const lateEnd = time.Second
 
 func (ws *conn) reaction() reaction {
 	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}

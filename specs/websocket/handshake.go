@@ -473,9 +473,11 @@ func early(c *specs.Case, f frame.Frame, first int) *conn {
 	return ws
 }
 
-// over is the end of a connection, in any way but with a message.
+// over is the end of a connection, in any way but with what is no Close frame.
 func over() outcome {
-	return expecting("the connection fails", func(r reaction) bool { return r.end != "" && !r.answered() })
+	return expecting("the connection fails", func(r reaction) bool {
+		return r.end != "" && !r.answered() && (r.close == nil || r.close.Fin && r.close.RSV == 0 && r.close.Length <= 125)
+	})
 }
 
 // refuses has an opening handshake that must be refused, between two that must

@@ -33,6 +33,7 @@ const (
 	seenWithClose = "failures with a Close frame"
 	seenReset     = "clean closes that end in RST"
 	seenFIN       = "clean closes that end in FIN"
+	seenLateEnd   = "ends of the TCP connection more than a second after the Close frame"
 	seenWrongCode = "failures with another code than the one for the error"
 )
 
