@@ -16,26 +16,26 @@ import (
 func websocketGrammarFaults() []Fault {
 	return []Fault{
 		// Subprotocols.
-		{Name: "subprotocol-always-sent", change: wsAnswer(func(_, response string) string {
+		{Name: "subprotocol-always-sent", change: wsExchange(func(_, response string) string {
 			return with101(headDel(response, "Sec-WebSocket-Protocol"), "Sec-WebSocket-Protocol: chat")
 		}), Text: "Names its own subprotocol in every 101, whatever the client has offered."},
 		{Name: "subprotocol-of-last-client", change: lastSubprotocol,
 			Text: "Keeps the subprotocol in a variable of the server, so that a client that offers none gets that of an earlier one."},
-		{Name: "subprotocols-copied", change: wsAnswer(func(request, response string) string {
+		{Name: "subprotocols-copied", change: wsExchange(func(request, response string) string {
 			offer := headGet(request, "Sec-WebSocket-Protocol")
 			if offer == "" {
 				return response
 			}
 			return with101(headDel(response, "Sec-WebSocket-Protocol"), "Sec-WebSocket-Protocol: "+offer)
 		}), Text: "Copies the whole list of offered subprotocols into the 101."},
-		{Name: "subprotocol-in-small-letters", change: wsAnswer(func(request, response string) string {
+		{Name: "subprotocol-in-small-letters", change: wsExchange(func(request, response string) string {
 			offer, _, _ := strings.Cut(headGet(request, "Sec-WebSocket-Protocol"), ",")
 			if offer == "" {
 				return response
 			}
 			return with101(headDel(response, "Sec-WebSocket-Protocol"), "Sec-WebSocket-Protocol: "+strings.ToLower(offer))
 		}), Text: "Chooses the first subprotocol and spells it in small letters."},
-		{Name: "subprotocol-unchecked", change: both(unoffered, wsAnswer(func(request, response string) string {
+		{Name: "subprotocol-unchecked", change: both(unoffered, wsExchange(func(request, response string) string {
 			offer, _, _ := strings.Cut(headGet(request, "Sec-WebSocket-Protocol"), ",")
 			if offer == "" {
 				return response
@@ -43,7 +43,14 @@ func websocketGrammarFaults() []Fault {
 			return with101(response, "Sec-WebSocket-Protocol: "+offer)
 		})),
 			Text: "Chooses the first subprotocol without looking whether it is a token."},
-		{Name: "empty-subprotocol-copied", change: both(unoffered, wsAnswer(func(request, response string) string {
+		{Name: "empty-subprotocol-copied", change: both(wsRequest(func(head string) string {
+			return headEach(head, "Sec-WebSocket-Protocol", func(line string) string {
+				if _, value, _ := strings.Cut(line, ":"); strings.TrimSpace(value) == "" {
+					return ""
+				}
+				return line
+			})
+		}), wsExchange(func(request, response string) string {
 			if strings.Contains(strings.ToLower(request), "\nsec-websocket-protocol:\r\n") {
 				response = with101(response, "Sec-WebSocket-Protocol:")
 			}
@@ -81,7 +88,10 @@ func websocketGrammarFaults() []Fault {
 		}), Text: "Ends with an uncaught error when it finds no CRLF in a request."},
 		{Name: "header-names-trimmed", change: wsRequest(func(head string) string {
 			return headEach(head, "", func(line string) string {
-				name, value, _ := strings.Cut(line, ":")
+				name, value, ok := strings.Cut(line, ":")
+				if !ok {
+					return line
+				}
 				return strings.TrimRight(name, " \t") + ":" + value
 			})
 		}), Text: "Takes the blanks between a header name and its colon away, instead of refusing them."},
@@ -89,7 +99,7 @@ func websocketGrammarFaults() []Fault {
 			return onlyFields(headEach(head, "", func(line string) string { return strings.TrimLeft(line, " \t") }))
 		}), Text: "Trims each header line before it looks for the colon, so that a folded line counts as a header of its own."},
 		{Name: "dies-on-line-without-colon", change: onHead(dies, func(head string) bool {
-			lines := strings.Split(strings.TrimSuffix(head, "\r\n\r\n")+"\r\n", "\r\n")
+			lines := strings.Split(strings.TrimSuffix(strings.TrimPrefix(head, "\r\n"), "\r\n\r\n")+"\r\n", "\r\n")
 			return strings.HasSuffix(head, "\r\n\r\n") &&
 				slices.ContainsFunc(lines[1:len(lines)-1], func(line string) bool { return !strings.Contains(line, ":") })
 		}), Text: "Takes the second part of every header line cut at its colon, and ends with an uncaught error when there is none."},
@@ -174,15 +184,6 @@ func websocketGrammarFaults() []Fault {
 	}
 }
 
-// wsAnswer rewrites the head of every response, knowing the request.
-func wsAnswer(f func(request, response string) string) change {
-	return handler(func(next impl.Handler) impl.Handler {
-		request := ""
-		next = around(next, wsResponse(func(head string) string { return f(request, head) }))
-		return around(next, wsRequest(func(head string) string { request = head; return head }))
-	})
-}
-
 // unoffered keeps the offer of subprotocols from the reference, but not from
 // what stands before it.
 var unoffered = wsRequest(func(head string) string { return headDel(head, "Sec-WebSocket-Protocol") })
@@ -209,7 +210,7 @@ func onlyFields(head string) string {
 func lastSubprotocol(p *plan) {
 	var mu sync.Mutex
 	last := ""
-	wsAnswer(func(request, response string) string {
+	wsExchange(func(request, response string) string {
 		mu.Lock()
 		defer mu.Unlock()
 		if offer, _, _ := strings.Cut(headGet(request, "Sec-WebSocket-Protocol"), ","); offer != "" {

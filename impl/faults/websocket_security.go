@@ -50,21 +50,21 @@ func websocketSecurityFaults() []Fault {
 			Text: "Answers 401 without WWW-Authenticate, so that a client does not learn what is asked for."},
 
 		// What comes back.
-		{Name: "subprotocol-decoded-into-response", change: both(unoffered, wsAnswer(func(request, response string) string {
+		{Name: "subprotocol-decoded-into-response", change: both(unoffered, wsExchange(func(request, response string) string {
 			offer, _, _ := strings.Cut(headGet(request, "Sec-WebSocket-Protocol"), ",")
 			if decoded, err := url.PathUnescape(offer); err == nil && offer != "" {
 				response = with101(response, "Sec-WebSocket-Protocol: "+decoded)
 			}
 			return response
 		})), Text: "Decodes what the client offers and puts it into the response, line ends and all."},
-		{Name: "target-decoded-into-response", change: wsAnswer(func(request, response string) string {
+		{Name: "target-decoded-into-response", change: wsExchange(func(request, response string) string {
 			words := strings.SplitN(request, " ", 3)
 			if decoded, err := url.PathUnescape(words[min(1, len(words)-1)]); err == nil {
 				response = headAdd(response, "Content-Location: "+decoded)
 			}
 			return response
 		}), Text: "Puts the decoded target into a header of the response, line ends and all."},
-		{Name: "key-copied-into-response", change: wsAnswer(func(request, response string) string {
+		{Name: "key-copied-into-response", change: wsExchange(func(request, response string) string {
 			return headAdd(response, "X-Received-Key: "+headGet(request, "Sec-WebSocket-Key"))
 		}), Text: "Puts the key as it came into a header of the response, CRs and all."},
 
@@ -82,7 +82,7 @@ func websocketSecurityFaults() []Fault {
 		}), Text: "Takes a Content-Length that is no number for 0, so that the body becomes the next request."},
 		{Name: "tunnels-after-refusal", change: both(wsRequest(func(head string) string {
 			return headSet(head, "Sec-WebSocket-Version", "13")
-		}), wsAnswer(func(request, response string) string {
+		}), wsExchange(func(request, response string) string {
 			if headGet(request, "Sec-WebSocket-Version") == "13" {
 				return response
 			}
