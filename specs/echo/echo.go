@@ -69,14 +69,14 @@ func conversation() concurrency.Conversation {
 		Clause:       "tutorial 001, example 6",
 		Open:         func(*specs.Client) {},
 		PartialLevel: specs.Should,
-		Ask: func(c *specs.Case, client, turn int) (string, string) {
+		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			word := c.Word()
-			return word + "\r\n", echoed(c, word)
+			return word + "\r\n", concurrency.Exactly(echoed(c, word))
 		},
-		Partial: func(c *specs.Case, client int) (string, string, string) {
+		Partial: func(c *specs.Case, client int) (string, string, concurrency.Answer) {
 			word := c.Word()
 			cut := 1 + c.IntN(len(word)-1)
-			return word[:cut], word[cut:] + "\r\n", echoed(c, word)
+			return word[:cut], word[cut:] + "\r\n", concurrency.Exactly(echoed(c, word))
 		},
 	}
 }

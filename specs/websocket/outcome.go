@@ -51,6 +51,8 @@ func (r reaction) String() string {
 	switch {
 	case r.end == wire.Broken:
 		parts = append(parts, "a broken connection")
+	case r.end == late:
+		parts = append(parts, "a FIN that this target sends late")
 	case r.end != "":
 		parts = append(parts, strings.ToUpper(string(r.end)))
 	case r.usable:
