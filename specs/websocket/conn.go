@@ -41,13 +41,14 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
-	brief     bool // what comes is not described frame by frame: there is too much of it
-	mute      bool // Pings are not answered
-	noClose   bool // a Close frame of the server is not answered
-	emptyPing bool // a Ping without a payload was sent
-	invalid   bool // invalid UTF-8 was sent as text: an echo of it is no news
-	closing   bool // we have sent a Close frame
-	sentCode  int  // the code of that Close frame
+	brief     bool   // what comes is not described frame by frame: there is too much of it
+	mute      bool   // Pings are not answered
+	noClose   bool   // a Close frame of the server is not answered
+	emptyPing bool   // a Ping without a payload was sent
+	invalid   bool   // invalid UTF-8 was sent as text: an echo of it is no news
+	closing   bool   // we have sent a Close frame
+	sentCode  int    // the code of that Close frame
+	outgoing  []byte // the text that we have sent fragments of; nil if there is none
 
 	sent     []string // what was sent in this exchange, described
 	messages []message
@@ -192,13 +193,30 @@ func (ws *conn) describe(f frame.Frame) {
 	}
 	ws.sent = append(ws.sent, d)
 	ws.client.Decoded("→ %s", d)
-	switch {
-	case f.Opcode == frame.Close:
+	if f.Opcode == frame.Close {
 		ws.closing, ws.sentCode = true, f.CloseCode()
-	case f.Opcode == frame.Ping && len(f.Payload) == 0:
+		ws.invalid = ws.invalid || !utf8.ValidString(f.CloseReason())
+	}
+	if f.Opcode == frame.Ping && len(f.Payload) == 0 {
 		ws.emptyPing = true
-	case f.Opcode <= frame.Text && !utf8.Valid(f.Payload):
-		ws.invalid = true
+	}
+	ws.follow(f)
+}
+
+// follow notes whether what we send as text is UTF-8. What a compressed one is
+// only who compresses it knows.
+func (ws *conn) follow(f frame.Frame) {
+	switch {
+	case f.Opcode == frame.Text && f.RSV == 0:
+		ws.outgoing = append([]byte{}, f.Payload...)
+	case f.Opcode == frame.Continuation && ws.outgoing != nil:
+		ws.outgoing = append(ws.outgoing, f.Payload...)
+	default:
+		return
+	}
+	if f.Fin {
+		ws.invalid = ws.invalid || !utf8.Valid(ws.outgoing)
+		ws.outgoing = nil
 	}
 }
 
@@ -516,7 +534,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		ws.client.Took(time.Since(began))
 	}
 	i := judge(ws.client, ws.exchange(), r, outcomes)
-	ws.countFailure(r)
+	ws.countFailure(r, outcomes[i])
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil
 	return i
 }
@@ -583,11 +601,15 @@ func (ws *conn) ExpectNothingFor(d time.Duration, why string) {
 // itself is judged by the requirements about it.
 func (ws *conn) LeftOver() {
 	if ws.end == "" && !ws.client.Gone() {
-		if ws.close == nil && !ws.closing {
+		first := ws.close == nil && !ws.closing
+		if first {
 			ws.quietly(frame.NewClose(1000, ""))
 		}
 		ws.pump(ws.c.Timing().Leave, func() bool { return ws.close != nil })
 		ws.pump(ws.c.Timing().Leave, func() bool { return false })
+		if first {
+			ws.countEnd()
+		}
 	}
 	if len(ws.messages) > 0 {
 		ws.c.Refute(specs.Reason{Code: specs.ExtraBytes, Message: "a message came that nobody has asked for",

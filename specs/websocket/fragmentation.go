@@ -10,11 +10,11 @@ import (
 
 // fragmentation is RFC 6455 §5.4: messages in several frames.
 func fragmentation() []specs.Spec {
-	return slices.Concat(fragmented(), misfragmented())
+	return slices.Concat(wellFragmented(), misfragmented())
 }
 
-// fragmented is messages in fragments, as they may come.
-func fragmented() []specs.Spec {
+// wellFragmented is messages in fragments, as they may come.
+func wellFragmented() []specs.Spec {
 	const oneFrame = "every frame is taken for a message: a message ends with the frame that has FIN set, and its type is the opcode of the first one"
 	return []specs.Spec{
 		specs.Requirement("websocket/fragmentation/two-fragments", specs.Must, "RFC 6455 §5.4",
