@@ -260,14 +260,25 @@ func misfragmented() []specs.Spec {
 				provoke(c, []frame.Frame{frame.New(frame.Text, c.Word()).More(), frame.NewClose(1000, "")}, closed(1000, 1001, 1002, 0).streaming())
 			}, specs.Covers("WS-FRAG-19"), specs.Cause("a Close frame is kept until the message is whole, or sends off the part of it that has come")),
 
+		specs.Requirement("websocket/fragmentation/part-and-the-end", specs.Robust, "RFC 6455 §5.4",
+			"The fragments of a client that ends before the last one are no message.",
+			func(c *specs.Case) {
+				ws := open(c)
+				ws.Stays()
+				ws.Send(frame.New(frame.Text, c.Word()).More())
+				ws.client.HalfClose()
+				ws.ExpectWithin(patience(c, 0), gone().streaming(), waiting().streaming().nonstrict(stillOpen))
+				c.StillServes()
+			}, specs.Covers("WS-FRAG-20"), specs.Cause("the end of the stream is taken for the end of the message; what has come without FIN is dropped")),
+
 		specs.Requirement("websocket/fragmentation/part-of-another-client", specs.Robust, "good engineering",
 			"A fragment whose client has gone is not continued by another client.",
 			func(c *specs.Case) {
-				for range 20 {
+				for i, ended := 0, true; ended && i < 20; i++ {
 					ws := open(c)
 					ws.Send(frame.New(frame.Text, c.Word()).More())
 					ws.client.HalfClose()
-					ws.ExpectWithin(patience(c, 0), gone().streaming())
+					ended = !ws.pump(patience(c, 0), func() bool { return false })
 				}
 				ws := open(c)
 				ws.Send(frame.New(frame.Continuation, c.Word()))
