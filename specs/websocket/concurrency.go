@@ -243,7 +243,7 @@ func apart() []specs.Spec {
 					list = append(list, greeted(cl, requests[i]))
 				}
 				part(list)
-			}, specs.Perilous, specs.Clients(100), specs.Covers("WS-CONC-07"),
+			}, specs.Perilous, specs.Clients(100), specs.Heavy, specs.Covers("WS-CONC-07"),
 			specs.Cause("what has come of a request is gathered in one buffer, or the key is kept in one variable: "+sharedState)),
 
 		specs.Requirement("websocket/concurrency/subprotocols-apart", specs.Must, "RFC 6455 §4.2.2",
@@ -281,7 +281,7 @@ func apart() []specs.Spec {
 					ws.ExpectNothingFor(c.Timing().Gap, "it has asked for nothing more")
 					ws.client.Leave()
 				}
-			}, specs.Perilous, specs.Covers("WS-CONC-16"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-CONC-16"),
 			specs.Cause("answers are sent to the number of a descriptor or of a place in a table, which by then belongs to another client")),
 
 		specs.Requirement("websocket/concurrency/pongs-apart", specs.Must, "RFC 6455 §5.5.3",
@@ -299,7 +299,7 @@ func apart() []specs.Spec {
 					}
 				}
 				part(list)
-			}, specs.Perilous, specs.Clients(50), specs.Covers("WS-CONC-17"),
+			}, specs.Perilous, specs.Clients(50), specs.Heavy, specs.Covers("WS-CONC-17"),
 			specs.Cause("the payload of a Ping is copied into one buffer before it is sent back: "+sharedState)),
 	}
 }
@@ -441,7 +441,7 @@ func undisturbed() []specs.Spec {
 				ws.PongsInOrder(payloads)
 				ws.pongs, ws.sent = nil, nil
 				ws.client.Leave()
-			}, specs.Perilous, specs.Covers("WS-CONC-13"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-CONC-13"),
 			specs.Cause("Pongs and messages are written by two threads without a lock, or a Pong is written between the parts of a short write")),
 	}
 }
@@ -459,7 +459,7 @@ func crowded() []specs.Spec {
 					c.Go(func() { busy(ws, i, random, data) })
 				}
 				c.Join()
-			}, specs.Perilous, specs.Clients(50), specs.Covers("WS-CONC-14"),
+			}, specs.Perilous, specs.Clients(50), specs.Heavy, specs.Covers("WS-CONC-14"),
 			specs.Cause("something that belongs to one connection is kept for all of them, or is touched by two threads at a time")),
 
 		specs.Requirement("websocket/concurrency/burst-of-clients", specs.Robust, "good engineering",
@@ -480,7 +480,7 @@ func crowded() []specs.Spec {
 				}
 				c.Join()
 				c.StillServes()
-			}, specs.Perilous, specs.Clients(200), specs.Covers("WS-CONC-15"),
+			}, specs.Perilous, specs.Clients(200), specs.Heavy, specs.Covers("WS-CONC-15"),
 			specs.Cause("few connections may wait to be accepted, and each is served a while before the next one is")),
 	}
 }
