@@ -600,7 +600,7 @@ func volumes() []specs.Spec {
 						comesBackCut(c, op, 1000*piece, piece)
 					}
 				}
-			}, specs.Covers("WS-FRAG-03"), specs.Cause(forgetsFragments)),
+			}, specs.Heavy, specs.Covers("WS-FRAG-03"), specs.Cause(forgetsFragments)),
 
 		specs.Requirement("websocket/limits/fragments-of-kibibytes", specs.Must, "RFC 6455 §5.4",
 			"Messages of 1000 KiB in fragments of 1, 4 and 16 KiB come back as they were.",
@@ -624,10 +624,10 @@ func volumes() []specs.Spec {
 	}
 	for _, size := range []int{64, 256, 1 << 10, 4 << 10, 8 << 10, 16 << 10} {
 		name, title := fmt.Sprintf("%d-kib", size), fmt.Sprintf("%d KiB", size)
-		options := []specs.Option{specs.Covers("WS-FR-06"), specs.Cause(truncates)}
+		options := []specs.Option{specs.Covers("WS-FR-06"), specs.Cause(truncates), specs.Heavy}
 		if size >= 1<<10 {
 			name, title = fmt.Sprintf("%d-mib", size>>10), fmt.Sprintf("%d MiB", size>>10)
-			options = []specs.Option{specs.Covers("WS-FR-07"), specs.Cause(truncates), specs.Perilous, specs.Heavy}
+			options = []specs.Option{specs.Covers("WS-FR-07"), specs.Cause(truncates), specs.Heavy, specs.Perilous}
 		}
 		list = append(list, specs.Requirement("websocket/limits/messages-of-"+name, specs.Must, "RFC 6455 §5.2",
 			"A text and a binary message of "+title+" in one frame each come back as they were.",
