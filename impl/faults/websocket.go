@@ -70,6 +70,7 @@ func websocketFaults() []Fault {
 			Text: "Echoes text that is not UTF-8."},
 	}, slices.Concat(
 		websocketHandshakeFaults(),
+		websocketGrammarFaults(), websocketSecurityFaults(),
 	)...)
 }
 

@@ -36,7 +36,7 @@ func conversation() concurrency.Conversation {
 		Partial: func(c *specs.Case, who int) (string, string, concurrency.Answer) {
 			f, answer := ask(c, fmt.Sprintf("client %d, in pieces: %s", who, c.Word()))
 			if at := 1 + c.IntN(len(f.Payload)-1); who%2 == 0 && f.Opcode == frame.Text {
-				list := cut(frame.Text, string(f.Payload), at)
+				list := inFrames(frame.Text, string(f.Payload), at)
 				return masked(c, list[:1]), masked(c, list[1:]), answer
 			}
 			p := masked(c, []frame.Frame{f})
@@ -495,7 +495,7 @@ func busy(ws *conn, who int, random *rand.Rand, data string) {
 			m := fmt.Sprintf("client %d, message %d: ", who, at+i)
 			m += data[:random.IntN(2000)]
 			messages = append(messages, m)
-			parts := cut(frame.Binary, m, 1+random.IntN(len(m)))
+			parts := inFrames(frame.Binary, m, 1+random.IntN(len(m)))
 			parts = parts[:min(len(parts), 12)] // not thousands of a byte
 			if last := &parts[len(parts)-1]; !last.Fin {
 				got := 0

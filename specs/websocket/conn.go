@@ -41,13 +41,14 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
-	brief     bool // what comes is not described frame by frame: there is too much of it
-	mute      bool // Pings are not answered
-	noClose   bool // a Close frame of the server is not answered
-	emptyPing bool // a Ping without a payload was sent
-	invalid   bool // invalid UTF-8 was sent as text: an echo of it is no news
-	closing   bool // we have sent a Close frame
-	sentCode  int  // the code of that Close frame
+	brief     bool   // what comes is not described frame by frame: there is too much of it
+	mute      bool   // Pings are not answered
+	noClose   bool   // a Close frame of the server is not answered
+	emptyPing bool   // a Ping without a payload was sent
+	invalid   bool   // invalid UTF-8 was sent as text: an echo of it is no news
+	closing   bool   // we have sent a Close frame
+	sentCode  int    // the code of that Close frame
+	outgoing  []byte // the text that we have sent fragments of; nil if there is none
 
 	sent     []string // what was sent in this exchange, described
 	messages []message
@@ -192,13 +193,30 @@ func (ws *conn) describe(f frame.Frame) {
 	}
 	ws.sent = append(ws.sent, d)
 	ws.client.Decoded("→ %s", d)
-	switch {
-	case f.Opcode == frame.Close:
+	if f.Opcode == frame.Close {
 		ws.closing, ws.sentCode = true, f.CloseCode()
-	case f.Opcode == frame.Ping && len(f.Payload) == 0:
+		ws.invalid = ws.invalid || !utf8.ValidString(f.CloseReason())
+	}
+	if f.Opcode == frame.Ping && len(f.Payload) == 0 {
 		ws.emptyPing = true
-	case f.Opcode <= frame.Text && !utf8.Valid(f.Payload):
-		ws.invalid = true
+	}
+	ws.follow(f)
+}
+
+// follow notes whether what we send as text is UTF-8. What a compressed one is
+// only who compresses it knows.
+func (ws *conn) follow(f frame.Frame) {
+	switch {
+	case f.Opcode == frame.Text && f.RSV == 0:
+		ws.outgoing = append([]byte{}, f.Payload...)
+	case f.Opcode == frame.Continuation && ws.outgoing != nil:
+		ws.outgoing = append(ws.outgoing, f.Payload...)
+	default:
+		return
+	}
+	if f.Fin {
+		ws.invalid = ws.invalid || !utf8.Valid(ws.outgoing)
+		ws.outgoing = nil
 	}
 }
 
@@ -518,7 +536,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		ws.client.Took(time.Since(began))
 	}
 	i := judge(ws.client, ws.exchange(), r, outcomes)
-	ws.countFailure(r)
+	ws.countFailure(r, outcomes[i])
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil
 	return i
 }
@@ -526,13 +544,35 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 // settle waits for the end of the TCP connection where a Close frame says that
 // it is due, and is the reaction so far.
 func (ws *conn) settle(timedOut bool) reaction {
-	if ws.close != nil && ws.end == "" {
-		timedOut = ws.pump(2*patience(ws.c, 0), func() bool { return false })
+	if ws.close == nil || ws.end != "" {
+		r := ws.reaction()
+		r.waited = timedOut
+		return r
+	}
+	wait, began := 2*patience(ws.c, 0), time.Now()
+	known := len(ws.c.Observed(seenLateEnd)) > 0
+	if known {
+		wait = ws.c.Timing().Quiet
+	}
+	timedOut = ws.pump(wait, func() bool { return false })
+	if ws.end != "" && time.Since(began) > lateEnd {
+		ws.c.Tally(seenLateEnd, "%s after the Close frame", time.Since(began).Round(10*time.Millisecond))
 	}
 	r := ws.reaction()
 	r.waited = timedOut
+	if r.end == "" && known {
+		r.end, r.waited = late, false
+	}
 	return r
 }
+
+// late is the end of the TCP connection behind a Close frame, when the target
+// was seen to take long for it. That it comes at all, and in time, is judged by
+// requirements of its own; to wait for it everywhere would take minutes.
+const late wire.Kind = "late"
+
+// lateEnd is how long after a Close frame an end is late.
+const lateEnd = time.Second
 
 func (ws *conn) reaction() reaction {
 	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
@@ -563,11 +603,15 @@ func (ws *conn) ExpectNothingFor(d time.Duration, why string) {
 // itself is judged by the requirements about it.
 func (ws *conn) LeftOver() {
 	if ws.end == "" && !ws.client.Gone() {
-		if ws.close == nil && !ws.closing {
+		first := ws.close == nil && !ws.closing
+		if first {
 			ws.quietly(frame.NewClose(1000, ""))
 		}
 		ws.pump(ws.c.Timing().Leave, func() bool { return ws.close != nil })
 		ws.pump(ws.c.Timing().Leave, func() bool { return false })
+		if first {
+			ws.countEnd()
+		}
 	}
 	if len(ws.messages) > 0 {
 		ws.c.Refute(specs.Reason{Code: specs.ExtraBytes, Message: "a message came that nobody has asked for",

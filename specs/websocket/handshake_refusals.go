@@ -30,20 +30,20 @@ func handshakeRefusals() []specs.Spec {
 			}, specs.Covers("WS-HS-31"),
 			specs.Cause("the method is compared without regard to case; methods are the one part of the request line where case matters")),
 
-		specs.Requirement("websocket/handshake/http-1.0-refused", specs.Must, "RFC 6455 §4.2.1",
+		specs.Requirement("websocket/handshake/http-1-0-refused", specs.Must, "RFC 6455 §4.2.1",
 			"A handshake with the version HTTP/1.0 is refused.",
 			func(c *specs.Case) {
 				refusesAll(c, versions("HTTP/1.0"), acceptedInAnyVersion().nonstrict("accepted, as ws and gorilla/websocket do"))
 			}, specs.Covers("WS-HS-32"),
 			specs.Cause("the version is not looked at; Upgrade means nothing in HTTP/1.0")),
 
-		specs.Requirement("websocket/handshake/http-1.2", specs.Should, "RFC 9110 §6.2",
+		specs.Requirement("websocket/handshake/http-1-2", specs.Should, "RFC 9110 §6.2",
 			"A handshake with the version HTTP/1.2 is treated as one with HTTP/1.1, or refused.",
 			func(c *specs.Case) {
 				acceptsOrRefuses(c, "a later minor version is refused", func(r *request) { r.version = "HTTP/1.2" })
 			}, specs.Covers("WS-HS-33"), specs.Cause(versionTrips)),
 
-		specs.Requirement("websocket/handshake/http-2.0", specs.May, "RFC 9112 §2.3",
+		specs.Requirement("websocket/handshake/http-2-0", specs.May, "RFC 9112 §2.3",
 			"A handshake with the version HTTP/2.0 in its request line is refused or accepted.",
 			func(c *specs.Case) {
 				refusesAll(c, versions("HTTP/2.0"), accepted().info("accepted, as ws does"),

@@ -64,7 +64,7 @@ func declared() []specs.Spec {
 				size := limit(c) + 1
 				ws := open(c)
 				ws.Stays()
-				ws.stream(fmt.Sprintf("a text of %d bytes", size), cut(frame.Text, volume(c, frame.Text, size), size))
+				ws.stream(fmt.Sprintf("a text of %d bytes", size), inFrames(frame.Text, volume(c, frame.Text, size), size))
 				ws.Expect(failed(1009), failed(1008, 1002).info("failed with another code than 1009, which is for messages that are too big"))
 				c.StillServes()
 			}, specs.Perilous, specs.Covers("WS-LIM-03"),
@@ -86,7 +86,7 @@ func declared() []specs.Spec {
 						ws.SendCompressed(frame.Text, data)
 					case "in fragments":
 						ws = openEcho(c)
-						ws.Send(cut(frame.Text, data, (size+3)/4)...)
+						ws.Send(inFrames(frame.Text, data, (size+3)/4)...)
 					default:
 						ws = openEcho(c)
 						ws.Text(data)
@@ -107,7 +107,7 @@ func declared() []specs.Spec {
 				ws := open(c)
 				ws.Stays()
 				data := volume(c, frame.Text, 2*size)
-				list := cut(frame.Text, data, max(1, size/4))
+				list := inFrames(frame.Text, data, max(1, size/4))
 				list[len(list)-1].Fin = false
 				ws.stream(fmt.Sprintf("a text of %d bytes in %d fragments, without an end", len(data), len(list)), list)
 				ws.Expect(failed(1009, 1008).streaming(), stays().streaming().nonstrict(endless), silent().streaming().nonstrict(endless))
@@ -146,7 +146,7 @@ func floods() []specs.Spec {
 			func(c *specs.Case) {
 				ws := open(c)
 				ws.Stays()
-				list := cut(frame.Text, ascii(c, tinyFragments), 1)
+				list := inFrames(frame.Text, ascii(c, tinyFragments), 1)
 				list[len(list)-1].Fin = false
 				ws.pour(fmt.Sprintf("%d × one byte of TEXT FIN=0", len(list)), list)
 				ws.ExpectWithin(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
@@ -650,7 +650,7 @@ const (
 func comesBackCut(c *specs.Case, op frame.Opcode, size, piece int) {
 	ws := openEcho(c)
 	data := volume(c, op, size)
-	list := cut(op, data, piece)
+	list := inFrames(op, data, piece)
 	what := fmt.Sprintf("a %s message of %d bytes in one frame", op, size)
 	if len(list) > 1 {
 		what = fmt.Sprintf("a %s message of %d bytes in %d fragments", op, size, len(list))
