@@ -54,7 +54,7 @@ func handshakeRefusals() []specs.Spec {
 			"A handshake with HTTP/0.9, HTTP/1.10 or HTTX/1.1 for its version is refused.",
 			func(c *specs.Case) {
 				refusesAll(c, versions("HTTP/0.9", "HTTP/1.10", "HTTX/1.1"),
-					acceptedInAnyVersion().nonstrict("the version is not looked at, as in aiohttp and libwebsockets"), unanswered().info(noAnswerEither))
+					acceptedInAnyVersion().nonstrict("accepted, as Node.js, h11, aiohttp and libwebsockets accept HTTP/0.9"), unanswered().info(noAnswerEither))
 			}, specs.Covers("WS-HS-34"),
 			specs.Cause("the version is not looked at, or only its first characters are; compare all of it with HTTP/1.1")),
 
@@ -340,7 +340,7 @@ func observeEnd(a attempt) {
 	if r.status < 200 || r.persists(a.method) || a.client.Gone() {
 		return
 	}
-	if c := a.client.Case(); !a.client.AwaitEnd(patience(c, 0)) {
+	if c := a.client.Case(); !a.client.AwaitEnd(2*patience(c, 0)) {
 		c.Observe(ruleRefusal, "%s: the end of the connection is due, and it stays open", r)
 	}
 }
