@@ -340,7 +340,7 @@ func observeEnd(a attempt) {
 	if r.status < 200 || r.persists(a.method) || a.client.Gone() {
 		return
 	}
-	if c := a.client.Case(); !a.client.AwaitEnd(2*patience(c, 0)) {
+	if c := a.client.Case(); !a.client.AwaitEnd(2 * patience(c, 0)) {
 		c.Observe(ruleRefusal, "%s: the end of the connection is due, and it stays open", r)
 	}
 }
