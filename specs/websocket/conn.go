@@ -307,7 +307,9 @@ func (ws *conn) take(f frame.Frame) {
 	if f.Opcode.IsControl() {
 		switch f.Opcode {
 		case frame.Ping:
-			if !ws.mute && !ws.closing {
+			// A masked one is what we have sent, sent back: an answer would be
+			// sent back as well, and pass for a Pong.
+			if !ws.mute && !ws.closing && !f.Masked {
 				ws.pong(f)
 			}
 		case frame.Pong:
