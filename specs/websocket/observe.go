@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -34,6 +33,7 @@ const (
 	seenWithClose = "failures with a Close frame"
 	seenReset     = "clean closes that end in RST"
 	seenFIN       = "clean closes that end in FIN"
+	seenLateEnd   = "ends of the TCP connection more than a second after the Close frame"
 	seenWrongCode = "failures with another code than the one for the error"
 	seenTwice     = "Close frames after the first"
 	seenLate      = "Pings and Pongs after the Close frame"
@@ -138,7 +138,7 @@ func observeReply(c *specs.Case, r *response) {
 	if r.problem != "" {
 		c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(r.head), 80), r.problem)
 	}
-	if r.status == 426 && !slices.ContainsFunc(r.tokens("Upgrade"), func(t string) bool { return strings.EqualFold(t, "websocket") }) {
+	if r.status == 426 && len(r.values("Upgrade")) == 0 {
 		c.Observe(rule426, "%s", r)
 	}
 	if r.status == 405 && len(r.values("Allow")) == 0 {
@@ -149,18 +149,25 @@ func observeReply(c *specs.Case, r *response) {
 // observed fails the case for what has been observed of its rule, in this case
 // or in any other of the run.
 func observed(c *specs.Case, rule, due string) {
+	if r, seen := violation(c, rule, due); seen {
+		c.Refute(r, false)
+	}
+}
+
+// violation is what has been observed of a rule, if anything.
+func violation(c *specs.Case, rule, due string) (r specs.Reason, found bool) {
 	seen := c.Observed(rule)
 	if len(seen) == 0 {
-		return
+		return r, false
 	}
 	where := map[string]bool{}
 	for _, s := range seen {
 		where[s.ID] = true
 	}
-	r := specs.Reason{Code: specs.Violation, Message: seen[0].Text, Expected: []string{due}, Received: seen[0].Text,
+	r = specs.Reason{Code: specs.Violation, Message: seen[0].Text, Expected: []string{due}, Received: seen[0].Text,
 		Sent: "what " + seen[0].ID + " sends"}
 	if len(where) > 1 {
 		r.Message += ", and the like in " + strings.TrimSpace(plural(len(where)-1, "other requirement"))
 	}
-	c.Refute(r, false)
+	return r, true
 }

@@ -17,7 +17,8 @@ type reaction struct {
 	key   string    // that it was asked with
 
 	messages []message
-	partial  bool // fragments of a message that has no end yet
+	partial  bool   // fragments of a message that has no end yet
+	torn     string // what has come of a frame that has no end yet, described
 	pongs    []string
 	close    *frame.Frame
 	end      wire.Kind // FIN, RST or Broken; empty while the connection is open
@@ -38,6 +39,9 @@ func (r reaction) String() string {
 	if r.partial {
 		parts = append(parts, "a part of a message")
 	}
+	if r.torn != "" {
+		parts = append(parts, r.torn)
+	}
 	for _, p := range r.pongs {
 		parts = append(parts, "PONG "+wire.Quote([]byte(p), 40))
 	}
@@ -47,6 +51,8 @@ func (r reaction) String() string {
 	switch {
 	case r.end == wire.Broken:
 		parts = append(parts, "a broken connection")
+	case r.end == late:
+		parts = append(parts, "a FIN that this target sends late")
 	case r.end != "":
 		parts = append(parts, strings.ToUpper(string(r.end)))
 	case r.usable:
@@ -186,7 +192,7 @@ func stays() outcome {
 // nothing any more.
 func silent() outcome {
 	return expecting("silence on an open connection", func(r reaction) bool {
-		return r.end == "" && !r.usable && r.close == nil && !r.answered()
+		return r.end == "" && !r.usable && r.close == nil && !r.answered() && r.torn == ""
 	})
 }
 
@@ -281,6 +287,8 @@ func (r reaction) code() specs.Code {
 	switch {
 	case r.answered():
 		return specs.NotSilent
+	case r.torn != "" && r.close == nil && r.end == "":
+		return specs.PartialAnswer
 	case r.close != nil && r.end == "":
 		return specs.NotClosed
 	case r.close != nil:
@@ -319,6 +327,8 @@ func (r reaction) message() string {
 		return "a message came that is not allowed here"
 	case r.partial:
 		return "a part of a message came that is not allowed here"
+	case r.torn != "" && r.close == nil && r.end == "":
+		return "a frame came that has no end"
 	case len(r.pongs) > 0:
 		return "a Pong came that is not allowed here"
 	case r.close != nil && r.end == "":
