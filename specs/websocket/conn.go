@@ -508,7 +508,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		})
 	}
 	wait := patience(ws.c, 0)
-	if !patient {
+	if !patient && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer && o.verdict == specs.Pass }) {
 		wait = 2 * ws.c.Timing().Quiet
 	}
 	timedOut := ws.pump(wait, decided)
