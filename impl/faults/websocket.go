@@ -75,6 +75,7 @@ func websocketFaults() []Fault {
 		websocketFragmentationFaults(),
 		websocketControlFaults(),
 		websocketGrammarFaults(), websocketSecurityFaults(),
+		websocketLimitsFaults(), websocketConcurrencyFaults(),
 	)...)
 }
 
