@@ -60,6 +60,7 @@ type conn struct {
 	outgoing  []byte // the text that we have sent fragments of; nil if there is none
 
 	sent     []string // what was sent in this exchange, described
+	settled  bool     // the exchange has ended well: what is sent next begins another
 	messages []message
 	pongs    []string
 	close    *frame.Frame
@@ -212,6 +213,9 @@ func (ws *conn) describe(f frame.Frame) {
 	d := f.String()
 	if !f.Masked {
 		d += " (unmasked)"
+	}
+	if ws.settled {
+		ws.sent, ws.settled = nil, false
 	}
 	ws.sent = append(ws.sent, d)
 	ws.client.Decoded("→ %s", d)
@@ -415,9 +419,7 @@ func (ws *conn) ExpectMessage(op frame.Opcode, data string) message {
 		ws.c.Refute(mismatch(ws.exchange(), message{op: op, data: data}, m), false)
 	}
 	ws.client.Took(time.Since(began))
-	if len(ws.messages) == 0 {
-		ws.sent = nil
-	}
+	ws.settled = len(ws.messages) == 0
 	return m
 }
 
@@ -487,7 +489,7 @@ func (ws *conn) ExpectPong(payload string) {
 	}
 	ws.pongs = ws.pongs[1:]
 	ws.client.Took(time.Since(began))
-	ws.sent = nil
+	ws.settled = true
 }
 
 // Stays proves that the connection is still usable: a Ping with a payload of
@@ -542,9 +544,9 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 	if timedOut && !patient && r.close == nil {
 		// It has not failed the connection. Whether it goes on with it shows
 		// at once; otherwise it gets the time that an answer may take.
-		sent, before := ws.sent, len(ws.messages)
+		sent, settled, before := ws.sent, ws.settled, len(ws.messages)
 		mark := ws.fence()
-		ws.sent = sent
+		ws.sent, ws.settled = sent, settled
 		r.fenced = mark != ""
 		passed := func() bool {
 			return slices.Contains(ws.pongs, mark) ||
