@@ -71,6 +71,7 @@ func websocketFaults() []Fault {
 	}, slices.Concat(
 		websocketHandshakeFaults(),
 		websocketGrammarFaults(), websocketSecurityFaults(),
+		websocketTextFaults(), websocketClosingFaults(), websocketDeflateFaults(),
 	)...)
 }
 
