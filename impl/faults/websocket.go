@@ -70,8 +70,13 @@ func websocketFaults() []Fault {
 			Text: "Echoes text that is not UTF-8."},
 	}, slices.Concat(
 		websocketHandshakeFaults(),
+		websocketMaskingFaults(),
+		websocketFramingFaults(),
+		websocketFragmentationFaults(),
+		websocketControlFaults(),
 		websocketGrammarFaults(), websocketSecurityFaults(),
 		websocketTextFaults(), websocketClosingFaults(), websocketDeflateFaults(),
+		websocketLimitsFaults(), websocketConcurrencyFaults(),
 	)...)
 }
 
