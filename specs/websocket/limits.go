@@ -377,6 +377,7 @@ func slowClients() []specs.Spec {
 			"A client that has been silent for a while after the opening handshake is served.",
 			func(c *specs.Case) {
 				ws := open(c)
+				ws.Stays()
 				ws.pump(c.Timing().Answer, func() bool { return false })
 				if ws.end != "" || ws.close != nil {
 					ws.ExpectWithin(0, failed(1000, 1001, 1002, 1008, 1011).info(fmt.Sprintf("the server ends a connection that has been idle for %s", c.Timing().Answer)))
@@ -656,7 +657,7 @@ func comesBackCut(c *specs.Case, op frame.Opcode, size, piece int) {
 		what = fmt.Sprintf("a %s message of %d bytes in %d fragments", op, size, len(list))
 	}
 	ws.stream(what, list)
-	ws.ExpectMessage(op, data)
+	ws.ExpectLong(op, data)
 	ws.client.Leave()
 }
 
@@ -696,7 +697,7 @@ func chopped(c *specs.Case, op frame.Opcode, size, piece int) {
 		ws.SendBytes(p[:n])
 		p = p[n:]
 	}
-	ws.ExpectMessage(op, data)
+	ws.ExpectLong(op, data)
 	ws.client.Leave()
 }
 
