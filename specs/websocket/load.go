@@ -10,6 +10,7 @@ import (
 
 	"conform/specs"
 	"conform/specs/websocket/frame"
+	"conform/specs/wire"
 )
 
 // What requirements about volume and load are written in.
@@ -191,6 +192,23 @@ func (ws *conn) HasRead() {
 	mark := "read-" + ws.c.Word()
 	ws.Ping(mark)
 	ws.ExpectPong(mark)
+}
+
+// openBy is open over a connection that is made in a way of its own.
+func openBy(c *specs.Case, how func(*wire.Dialer), mods ...func(*request)) *conn {
+	if c.Dialect("opening") == "none" {
+		c.Blocked("needs a connection after the opening handshake, which the target does not accept")
+	}
+	c.Afresh()
+	req := hello(c)
+	for _, mod := range mods {
+		mod(req)
+	}
+	ws, a := converse(c.DialWith(how), req)
+	if ws == nil {
+		judge(a.client, a.sent(), a.reaction, []outcome{accepted()})
+	}
+	return ws
 }
 
 // crowd is n connections with their opening handshakes. A reason makes a refusal
