@@ -267,6 +267,7 @@ func textMessages() []specs.Spec {
 			func(c *specs.Case) {
 				if c.Dialect("echo") != "no" {
 					ws := open(c)
+					ws.Stays()
 					for _, data := range []string{allLengths, strings.Repeat(allLengths, 50), strings.Repeat("😀", 1500)} {
 						ws.Text(data)
 						ws.pump(patience(c, 0), func() bool { return len(ws.messages) > 0 || ws.close != nil })
