@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -222,7 +223,7 @@ func TestWebSocket(t *testing.T) {
 		c.expect("\x81\x05hello")
 		// A message of many reads, whose echo is one reply of many writes.
 		long := strings.Repeat("x", 4<<20)
-		go c.send("\x82\xff\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00" + long)
+		go io.WriteString(c, "\x82\xff\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00" + long)
 		c.expect("\x82\x7f\x00\x00\x00\x00\x00\x40\x00\x00" + long)
 		result := make(chan error)
 		go func() { result <- s.Shutdown(context.Background()) }()

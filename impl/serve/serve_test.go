@@ -296,7 +296,7 @@ func TestStalledClientGoesOn(t *testing.T) {
 		s := p.start(t, "waking")
 		c := dial(t, s)
 		sent := stall(c)
-		go c.closeWrite()
+		c.closeWrite()
 		got, err := io.ReadAll(c)
 		if err != nil || !bytes.Equal(got, pattern(0, sent)) {
 			t.Errorf("%d bytes are not the %d that were sent: %v", len(got), sent, err)
