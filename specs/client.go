@@ -173,6 +173,10 @@ func (cl *Client) end(how func()) {
 // Offer sends bytes whose fate does not matter.
 func (cl *Client) Offer(bytes string) { _ = cl.conn.Send([]byte(bytes), cl.c.env.Timing.Quiet) }
 
+// Push sends bytes to a target that may stop reading, and says what kept it from
+// taking them all within d, if anything did.
+func (cl *Client) Push(bytes string, d time.Duration) error { return cl.conn.Send([]byte(bytes), d) }
+
 // MidLine says whether the last byte sent does not end a line.
 func (cl *Client) MidLine() bool { return cl.conn.MidMessage('\n') }
 

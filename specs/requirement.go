@@ -169,6 +169,12 @@ type Protocol struct {
 	Sections []Section
 	Dialects []Dialect
 
+	// Rows names the rows of the list of requirements that the protocol was
+	// put down in, and Untestable says why those that no requirement covers
+	// cannot be: see Ledger.
+	Rows       []string
+	Untestable map[string]string
+
 	// Hello is a valid exchange on a new connection: it proves that the
 	// server serves, and fails the case when it does not.
 	Hello func(*Client)

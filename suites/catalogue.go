@@ -61,9 +61,10 @@ func Bundled(protocol string) map[string]string {
 	if protocol != "websocket" {
 		return map[string]string{}
 	}
+	o := implwebsocket.Bundled()
 	return map[string]string{"path": "/", "echo": "yes", "pong": "yes", "opening": "standard", "utf8": "enforced",
-		"unserved-path": "/nowhere", "subprotocol": "conform-echo", "origin": "checked", "max-message": "16777216",
-		"close-trigger": "please close", "handshake-timeout": "2s"}
+		"unserved-path": "/nowhere", "subprotocol": o.Subprotocols[0], "origin": "checked", "max-message": "16777216",
+		"close-trigger": o.CloseTrigger, "handshake-timeout": "2s"}
 }
 
 // Configure sets WebSocket options to what a server with these dialects does.

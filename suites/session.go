@@ -124,6 +124,17 @@ func (s *session) asked(client *specs.Client, patience time.Duration, began time
 // preflight measures the pace, sees the dialects and finds out how several
 // clients are served. The server has been reached before.
 func (s *session) preflight(ctx context.Context, factor float64, jobs int, declared map[string]string) {
+	// What is declared comes first: without the path or the credentials of a
+	// target nothing can be seen of it.
+	s.dialects = map[string]specs.Setting{}
+	for _, d := range s.protocol.Dialects {
+		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
+			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
+		}
+	}
+	for key, value := range s.known {
+		s.dialects[key] = specs.Setting{Value: value, Declared: true}
+	}
 	first := timingFor(0, factor)
 	s.ask(ctx, first, func(c *specs.Case) {
 		client := c.Dial()
@@ -151,17 +162,8 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 			s.timing.Leave = s.timing.Gap
 		}
 	})
-	s.dialects = map[string]specs.Setting{}
-	for key, value := range s.known {
-		s.dialects[key] = specs.Setting{Value: value, Declared: true}
-	}
 	for _, d := range s.protocol.Dialects {
-		if _, ok := s.known[d.Key]; ok {
-			continue
-		}
-		if value, ok := declared[d.Key]; ok && d.Check(value) == nil {
-			s.dialects[d.Key] = specs.Setting{Value: value, Declared: true}
-		} else if d.Detect != nil && s.pace > 0 {
+		if _, ok := s.dialects[d.Key]; !ok && d.Detect != nil && s.pace > 0 {
 			s.ask(ctx, s.timing, func(c *specs.Case) {
 				if value := d.Detect(c); value != "" {
 					s.dialects[d.Key] = specs.Setting{Value: value}

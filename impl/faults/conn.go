@@ -24,7 +24,7 @@ func newConn(nc net.Conn) *conn {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.read(p)
-	if err != nil {
+	if err != nil && !isTimeout(err) { // a deadline is the server's own, and ends nothing
 		c.ends()
 	}
 	return n, err

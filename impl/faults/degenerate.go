@@ -1,11 +1,14 @@
 package faults
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"strings"
 	"sync"
 	"time"
+
+	"conform/impl/websocket"
 )
 
 // Degenerate lists servers that keep to no protocol at all. None of them may
@@ -73,6 +76,57 @@ func Degenerate() []Fault {
 				c.Write([]byte("\x00\xff\x1b[2J\x1b]0;x\x07\xc3\x28]]><script>\r\n"))
 				io.Copy(io.Discard, c)
 			}),
+
+		// Servers that are none behind a good handshake.
+		raw("upgrades-then-hangs-up", "Answers a WebSocket handshake and hangs up.",
+			func(c net.Conn, _ <-chan struct{}) { upgrade(c) }),
+		raw("upgrades-then-silent", "Answers a WebSocket handshake, reads everything and never says another word.",
+			func(c net.Conn, done <-chan struct{}) {
+				if _, ok := upgrade(c); ok {
+					io.Copy(io.Discard, c)
+					<-done
+				}
+			}),
+		raw("upgrades-then-echoes-bytes", "Answers a WebSocket handshake and sends every byte back, mask and all.",
+			func(c net.Conn, _ <-chan struct{}) {
+				if rest, ok := upgrade(c); ok {
+					c.Write(rest)
+					io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+				}
+			}),
+		raw("upgrades-anything", "Answers whatever comes first with 101, then sends every byte back.",
+			func(c net.Conn, _ <-chan struct{}) {
+				if _, err := c.Read(make([]byte, 16<<10)); err != nil {
+					return
+				}
+				io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+				io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+			}),
+	}
+}
+
+// upgrade answers a handshake, or hangs up on what is none, as a server built
+// on a library for HTTP does. What came behind the request is returned.
+func upgrade(c net.Conn) (rest []byte, ok bool) {
+	h := websocket.New(websocket.Bundled())
+	var head headCutter
+	b := make([]byte, 16<<10)
+	for {
+		n, err := c.Read(b)
+		if n > 0 {
+			request, rest, complete := head.feed(b[:n])
+			if complete {
+				r := h.Data(request)
+				c.Write(r.Send)
+				return rest, !r.Close
+			}
+			if !bytes.HasPrefix([]byte("GET "), head.buf[:min(4, len(head.buf))]) {
+				return nil, false
+			}
+		}
+		if err != nil {
+			return nil, false
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"conform/impl/calc"
 	"conform/impl/echo"
 	"conform/impl/serve"
+	"conform/impl/websocket"
 	"conform/impl/zen"
 )
 
@@ -43,6 +44,7 @@ type plan struct {
 	accept  []func(*conn)       // called with each new connection, to set its hooks
 	limit   int                 // connections that are served at once; 0 is any number
 	listen  func(net.Listener) net.Listener
+	options websocket.Options // what the handler is made with, if it is WebSocket's
 
 	die  func()          // ends the whole server, as an uncaught error does
 	done <-chan struct{} // closed when the server is closed: who hangs, hangs until then
@@ -93,7 +95,8 @@ func (f Fault) Start(ln net.Listener) *Server {
 		return f.start(ln)
 	}
 	s := newServer(ln)
-	p := &plan{handler: reference(f.Protocol), die: s.die, done: s.done}
+	p := newPlan(f.Protocol)
+	p.die, p.done = s.die, s.done
 	f.change(p)
 	inner := serve.Start(newListener(ln, p), func() impl.Handler { return p.handler() }, serve.Options{})
 	s.close = func() { inner.Close() }
@@ -101,16 +104,32 @@ func (f Fault) Start(ln net.Listener) *Server {
 	return s
 }
 
-// reference returns what makes the handlers of a correct server.
-func reference(protocol string) func() impl.Handler {
+// SetUp returns the fault in a WebSocket server with other options. What the
+// fault itself is about comes after it.
+func (f Fault) SetUp(set func(*websocket.Options)) Fault {
+	if inner := f.change; inner != nil {
+		f.change = func(p *plan) {
+			set(&p.options)
+			inner(p)
+		}
+	}
+	return f
+}
+
+// newPlan returns the plan of a correct server.
+func newPlan(protocol string) *plan {
+	p := &plan{options: websocket.Bundled()}
 	switch protocol {
 	case "zen":
-		return zen.New
+		p.handler = zen.New
 	case "echo":
-		return echo.New
+		p.handler = echo.New
+	case "websocket":
+		p.handler = func() impl.Handler { return websocket.New(p.options) }
 	default:
-		return func() impl.Handler { return calc.New(calc.Options{}) }
+		p.handler = func() impl.Handler { return calc.New(calc.Options{}) }
 	}
+	return p
 }
 
 // For lists the faults of a protocol.
@@ -125,6 +144,8 @@ func For(protocol string) []Fault {
 	case "calc":
 		list = append(calcFaults(), lineFaults()...)
 		list = append(list, shared(traits{end: '\n', question: "1,2\r\n"})...)
+	case "websocket":
+		list = websocketFaults()
 	}
 	for i := range list {
 		list[i].Protocol = protocol

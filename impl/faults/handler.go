@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"time"
 
 	"conform/impl"
 )
@@ -33,6 +34,33 @@ func (h *hook) End() impl.Reply {
 		return h.end()
 	}
 	return h.Handler.End()
+}
+
+// A handler that is wrapped keeps its deadlines and its way to part.
+
+func (h *hook) Deadline() time.Time             { return deadline(h.Handler) }
+func (h *hook) Expire(now time.Time) impl.Reply { return expire(h.Handler, now) }
+func (h *hook) Stop() impl.Reply                { return stop(h.Handler) }
+
+func deadline(h impl.Handler) time.Time {
+	if timed, ok := h.(impl.Timed); ok {
+		return timed.Deadline()
+	}
+	return time.Time{}
+}
+
+func expire(h impl.Handler, now time.Time) impl.Reply {
+	if timed, ok := h.(impl.Timed); ok {
+		return timed.Expire(now)
+	}
+	return impl.Reply{}
+}
+
+func stop(h impl.Handler) impl.Reply {
+	if stopper, ok := h.(impl.Stopper); ok {
+		return stopper.Stop()
+	}
+	return impl.Reply{}
 }
 
 // handler wraps the handler of every connection.

@@ -92,7 +92,7 @@ func shared(t traits) []Fault {
 		})), Text: "Takes the empty read at a client's end for input and loops on it for ever, so that nobody else is served."},
 		{Name: "never-closes", change: connection(func(p *plan, c *conn) {
 			c.onRead(func(_ []byte, n int, err error) (int, error) {
-				if err != nil {
+				if err != nil && !isTimeout(err) {
 					<-p.done
 				}
 				return n, err

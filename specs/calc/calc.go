@@ -19,6 +19,7 @@ func Protocol() specs.Protocol {
 		Name:     "calc",
 		Source:   "tutorial 001, examples 3 and 6",
 		Greets:   true,
+		Rows:     append(specs.Numbered("CALC", 1, 15), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "1,2\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.ExpectOneOf(specs.Exactly("<welcome: starting in sum mode>\n"), specs.Exactly("<welcome: starting in sum mode>\r\n"))
@@ -137,14 +138,14 @@ func conversation() concurrency.Conversation {
 		Clause:       "tutorial 001, example 6",
 		Open:         func(cl *specs.Client) { cl.Expect(welcome(cl.Case())) },
 		PartialLevel: specs.Should,
-		Ask: func(c *specs.Case, client, turn int) (string, string) {
+		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			line, total, _ := list(c, 3, 5)
-			return line + "\r\n", sum(c, total)
+			return line + "\r\n", concurrency.Exactly(sum(c, total))
 		},
-		Partial: func(c *specs.Case, client int) (string, string, string) {
+		Partial: func(c *specs.Case, client int) (string, string, concurrency.Answer) {
 			line, total, _ := list(c, 3, 5)
 			cut := 1 + c.IntN(len(line)-1)
-			return line[:cut], line[cut:] + "\r\n", sum(c, total)
+			return line[:cut], line[cut:] + "\r\n", concurrency.Exactly(sum(c, total))
 		},
 		State: func(c *specs.Case) concurrency.State {
 			return concurrency.State{

@@ -11,15 +11,27 @@ import (
 
 // Conversation is the model: what a client may say next, and what it must hear.
 type Conversation struct {
-	Clause string // where the protocol's source speaks of several clients
+	Clause string      // where the protocol's source speaks of several clients
+	Level  specs.Level // what it binds; Must if empty
+	// Rows are the rows of the protocol's own list that a requirement covers,
+	// by its name; nil where the list has the rows CONC-… for them.
+	Rows map[string][]string
 
-	// Open expects what a new client hears before it has said anything.
+	// Open makes a new client ready to be served: it expects what is due
+	// before the client's first message.
 	Open func(*specs.Client)
 	// Ask gives the client's next message and its answer. Different clients
 	// should get different answers, so that one delivered to another shows.
-	Ask func(c *specs.Case, client, turn int) (message, answer string)
+	Ask func(c *specs.Case, client, turn int) (message string, answer Answer)
 	// Partial gives a message cut in two, and the answer to the whole.
-	Partial func(c *specs.Case, client int) (head, tail, answer string)
+	Partial func(c *specs.Case, client int) (head, tail string, answer Answer)
+	// Queue sends what a client may send while it waits for its turn, and
+	// returns what it must hear when that has come. Nil where that is its
+	// first message.
+	Queue func(client *specs.Client, who int) (hear func())
+	// Silent expects nothing of the server for the quiet window. Nil where
+	// not a byte may come.
+	Silent func(client *specs.Client, why string)
 	// PartialLevel is what it is worth that a partial message of one client
 	// keeps nobody else waiting: some sources do.
 	PartialLevel specs.Level
@@ -28,6 +40,12 @@ type Conversation struct {
 	State      func(c *specs.Case) State
 	StateTitle string
 }
+
+// Answer expects the answer to a message.
+type Answer func(*specs.Client)
+
+// Exactly is an answer of these bytes.
+func Exactly(bytes string) Answer { return func(cl *specs.Client) { cl.Expect(bytes) } }
 
 // State is how a connection's own state is changed and seen.
 type State struct {
@@ -55,12 +73,10 @@ func Section(protocol string, m Conversation) specs.Section {
 				first := m.dial(c)
 				m.ask(c, first, 1, 0)
 				second := c.Dial()
-				message, answer := m.Ask(c, 2, 0)
-				second.Send(message)
-				first.ExpectSilence("it has not asked")
+				hear := m.queue(c, second, 2)
+				m.silent(first, "it has not asked")
 				first.Leave()
-				m.Open(second)
-				second.Expect(answer)
+				hear()
 				m.ask(c, second, 2, 1)
 			}, specs.Clients(2), specs.Queues, specs.Covers("CONC-02"),
 			specs.Cause("what arrives before the connection is accepted gets lost, or the next client is never accepted")),
@@ -78,11 +94,9 @@ func Section(protocol string, m Conversation) specs.Section {
 					m.ask(c, clients[i], i, 0)
 				}
 				waiting := c.Dial()
-				message, answer := m.Ask(c, serves.Bound, 0)
-				waiting.Send(message)
+				hear := m.queue(c, waiting, serves.Bound)
 				clients[c.IntN(len(clients))].Leave()
-				m.Open(waiting)
-				waiting.Expect(answer)
+				hear()
 			}, specs.Clients(maxBound+1), specs.Queues, specs.Covers("CONC-03"),
 			specs.Cause("a worker that has served a client does not take the next one")),
 
@@ -122,18 +136,19 @@ func Section(protocol string, m Conversation) specs.Section {
 				for i := range clients {
 					clients[i] = m.dial(c)
 				}
-				var tails, answers [4]string
+				var tails [4]string
+				var answers [4]Answer
 				for i, client := range clients {
 					var head string
 					head, tails[i], answers[i] = m.Partial(c, i)
 					client.Send(head)
 				}
-				clients[3].ExpectSilence("no client has sent a whole message")
+				m.silent(clients[3], "no client has sent a whole message")
 				// In the order of the heads: a server may wait for the rest
 				// of a message, that is for partial-message-blocks-nobody.
 				for i, client := range clients {
 					client.Send(tails[i])
-					client.Expect(answers[i])
+					answers[i](client)
 				}
 			}, specs.Clients(4), specs.Covers("CONC-04"),
 			specs.Cause("all clients share one buffer; keep one for each connection")),
@@ -144,12 +159,12 @@ func Section(protocol string, m Conversation) specs.Section {
 				holder, other := m.dial(c), m.dial(c)
 				head, tail, answer := m.Partial(c, 1)
 				holder.Send(head)
-				holder.ExpectSilence("its message is not whole")
+				m.silent(holder, "its message is not whole")
 				m.ask(c, other, 2, 0)
 				newcomer := m.dial(c)
 				m.ask(c, newcomer, 3, 0)
 				holder.Send(tail)
-				holder.Expect(answer)
+				answer(holder)
 			}, specs.Clients(3), specs.Covers("CONC-06"),
 			specs.Cause("the server waits in a read for the rest of one client's message; read only what is there")),
 
@@ -214,7 +229,22 @@ func Section(protocol string, m Conversation) specs.Section {
 				}, specs.Covers("CONC-05"),
 				specs.Cause("the state outlives its connection; make it anew for each one")))
 	}
+	for i := range section.Specs {
+		s := &section.Specs[i]
+		if m.Rows != nil {
+			s.Covers = m.Rows[s.Name()]
+		}
+		if s.Level == specs.Must && m.Level != "" {
+			s.Level = m.Level
+		}
+	}
 	return section
+}
+
+// Rows names the rows about several clients in the lists of the protocols that
+// have no list of their own for them.
+func Rows() []string {
+	return append(specs.Numbered("CONC", 1, 6), specs.Numbered("CONC", 9, 10)...)
 }
 
 // maxBound is the largest bound that is looked for. Some servers stop at 40
@@ -232,5 +262,25 @@ func (m Conversation) dial(c *specs.Case) *specs.Client {
 func (m Conversation) ask(c *specs.Case, client *specs.Client, who, turn int) {
 	message, answer := m.Ask(c, who, turn)
 	client.Send(message)
-	client.Expect(answer)
+	answer(client)
+}
+
+func (m Conversation) queue(c *specs.Case, client *specs.Client, who int) (hear func()) {
+	if m.Queue != nil {
+		return m.Queue(client, who)
+	}
+	message, answer := m.Ask(c, who, 0)
+	client.Send(message)
+	return func() {
+		m.Open(client)
+		answer(client)
+	}
+}
+
+func (m Conversation) silent(client *specs.Client, why string) {
+	if m.Silent != nil {
+		m.Silent(client, why)
+		return
+	}
+	client.ExpectSilence(why)
 }

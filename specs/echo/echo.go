@@ -16,6 +16,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "echo",
 		Source:   "tutorial 001, example 1",
+		Rows:     append(specs.Numbered("ECHO", 1, 12), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "hello\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.Send("hello\r\n")
@@ -69,14 +70,14 @@ func conversation() concurrency.Conversation {
 		Clause:       "tutorial 001, example 6",
 		Open:         func(*specs.Client) {},
 		PartialLevel: specs.Should,
-		Ask: func(c *specs.Case, client, turn int) (string, string) {
+		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			word := c.Word()
-			return word + "\r\n", echoed(c, word)
+			return word + "\r\n", concurrency.Exactly(echoed(c, word))
 		},
-		Partial: func(c *specs.Case, client int) (string, string, string) {
+		Partial: func(c *specs.Case, client int) (string, string, concurrency.Answer) {
 			word := c.Word()
 			cut := 1 + c.IntN(len(word)-1)
-			return word[:cut], word[cut:] + "\r\n", echoed(c, word)
+			return word[:cut], word[cut:] + "\r\n", concurrency.Exactly(echoed(c, word))
 		},
 	}
 }

@@ -41,11 +41,14 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
-	mute     bool // Pings are not answered
-	noClose  bool // a Close frame of the server is not answered
-	invalid  bool // invalid UTF-8 was sent as text: an echo of it is no news
-	closing  bool // we have sent a Close frame
-	sentCode int  // the code of that Close frame
+	brief     bool   // what comes is not described frame by frame: there is too much of it
+	mute      bool   // Pings are not answered
+	noClose   bool   // a Close frame of the server is not answered
+	emptyPing bool   // a Ping without a payload was sent
+	invalid   bool   // invalid UTF-8 was sent as text: an echo of it is no news
+	closing   bool   // we have sent a Close frame
+	sentCode  int    // the code of that Close frame
+	outgoing  []byte // the text that we have sent fragments of; nil if there is none
 
 	sent     []string // what was sent in this exchange, described
 	messages []message
@@ -54,6 +57,7 @@ type conn struct {
 	closes   int // Close frames that came
 	frames   int // that have come, of every kind
 	joining  *message
+	joined   []byte // the payload of joining so far
 	end      wire.Kind
 }
 
@@ -87,6 +91,7 @@ func mute(c *specs.Case) bool {
 // attempt is what came of an opening handshake.
 type attempt struct {
 	client   *specs.Client
+	method   string
 	request  string
 	what     string // is wrong with it, in a word or two
 	reaction reaction
@@ -114,11 +119,23 @@ func try(c *specs.Case, mods ...func(*request)) (*conn, attempt) {
 
 // converse has the opening handshake on a client that is connected.
 func converse(cl *specs.Client, req *request) (*conn, attempt) {
-	c := cl.Case()
 	cl.Send(req.String())
+	return hear(cl, req)
+}
+
+// hear reads the answer to an opening handshake that was sent. A refusal is
+// read with its body.
+func hear(cl *specs.Client, req *request) (*conn, attempt) {
+	c := cl.Case()
 	reply := readResponse(cl, patience(c, 0))
-	a := attempt{client: cl, request: req.String(), reaction: reaction{reply: reply, key: req.get("Sec-WebSocket-Key"), waited: reply.timedOut}}
+	a := attempt{client: cl, method: req.method, request: req.String(),
+		reaction: reaction{reply: reply, key: strings.Trim(req.get("Sec-WebSocket-Key"), " \t"), waited: reply.timedOut}}
 	observeReply(c, reply)
+	if reply.status >= 200 {
+		if problem := readBody(cl, req.method, reply); problem != "" {
+			c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(reply.head), 80), problem)
+		}
+	}
 	if reply.fault(a.reaction.key) != "" {
 		return nil, a
 	}
@@ -176,11 +193,30 @@ func (ws *conn) describe(f frame.Frame) {
 	}
 	ws.sent = append(ws.sent, d)
 	ws.client.Decoded("→ %s", d)
-	switch {
-	case f.Opcode == frame.Close:
+	if f.Opcode == frame.Close {
 		ws.closing, ws.sentCode = true, f.CloseCode()
-	case f.Opcode <= frame.Text && !utf8.Valid(f.Payload):
-		ws.invalid = true
+		ws.invalid = ws.invalid || !utf8.ValidString(f.CloseReason())
+	}
+	if f.Opcode == frame.Ping && len(f.Payload) == 0 {
+		ws.emptyPing = true
+	}
+	ws.follow(f)
+}
+
+// follow notes whether what we send as text is UTF-8. What a compressed one is
+// only who compresses it knows.
+func (ws *conn) follow(f frame.Frame) {
+	switch {
+	case f.Opcode == frame.Text && f.RSV == 0:
+		ws.outgoing = append([]byte{}, f.Payload...)
+	case f.Opcode == frame.Continuation && ws.outgoing != nil:
+		ws.outgoing = append(ws.outgoing, f.Payload...)
+	default:
+		return
+	}
+	if f.Fin {
+		ws.invalid = ws.invalid || !utf8.Valid(ws.outgoing)
+		ws.outgoing = nil
 	}
 }
 
@@ -263,8 +299,10 @@ func (ws *conn) exchange() string {
 
 // take deals with one frame of the server.
 func (ws *conn) take(f frame.Frame) {
-	ws.client.Decoded("← %s", f)
 	ws.frames++
+	if !ws.brief {
+		ws.client.Decoded("← %s", f)
+	}
 	ws.observe(f)
 	if f.Opcode.IsControl() {
 		switch f.Opcode {
@@ -273,7 +311,11 @@ func (ws *conn) take(f frame.Frame) {
 				ws.pong(f)
 			}
 		case frame.Pong:
-			ws.pongs = append(ws.pongs, string(f.Payload))
+			// One that nobody asked for, as some servers send to keep a
+			// connection alive, is empty (RFC 6455 §5.5.3).
+			if len(f.Payload) > 0 || ws.emptyPing {
+				ws.pongs = append(ws.pongs, string(f.Payload))
+			}
 		case frame.Close:
 			ws.closes++
 			if ws.close == nil {
@@ -292,15 +334,16 @@ func (ws *conn) take(f frame.Frame) {
 		if op != frame.Text {
 			op = frame.Binary
 		}
-		ws.joining = &message{op: op, compressed: f.RSV&frame.RSV1 != 0}
+		ws.joining, ws.joined = &message{op: op, compressed: f.RSV&frame.RSV1 != 0}, nil
 	}
 	m := ws.joining
-	m.data += string(f.Payload)
+	ws.joined = append(ws.joined, f.Payload...)
 	m.frames++
 	if !f.Fin {
 		return
 	}
-	ws.joining = nil
+	m.data = string(ws.joined)
+	ws.joining, ws.joined = nil, nil
 	m.size = len(m.data)
 	if m.compressed && ws.codec != nil {
 		data, err := ws.codec.inflate(m.data)
@@ -491,7 +534,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		ws.client.Took(time.Since(began))
 	}
 	i := judge(ws.client, ws.exchange(), r, outcomes)
-	ws.countFailure(r)
+	ws.countFailure(r, outcomes[i])
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil
 	return i
 }
@@ -499,16 +542,38 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 // settle waits for the end of the TCP connection where a Close frame says that
 // it is due, and is the reaction so far.
 func (ws *conn) settle(timedOut bool) reaction {
-	if ws.close != nil && ws.end == "" {
-		timedOut = ws.pump(2*patience(ws.c, 0), func() bool { return false })
+	if ws.close == nil || ws.end != "" {
+		r := ws.reaction()
+		r.waited = timedOut
+		return r
+	}
+	wait, began := 2*patience(ws.c, 0), time.Now()
+	known := len(ws.c.Observed(seenLateEnd)) > 0
+	if known {
+		wait = ws.c.Timing().Quiet
+	}
+	timedOut = ws.pump(wait, func() bool { return false })
+	if ws.end != "" && time.Since(began) > lateEnd {
+		ws.c.Tally(seenLateEnd, "%s after the Close frame", time.Since(began).Round(10*time.Millisecond))
 	}
 	r := ws.reaction()
 	r.waited = timedOut
+	if r.end == "" && known {
+		r.end, r.waited = late, false
+	}
 	return r
 }
 
+// late is the end of the TCP connection behind a Close frame, when the target
+// was seen to take long for it. That it comes at all, and in time, is judged by
+// requirements of its own; to wait for it everywhere would take minutes.
+const late wire.Kind = "late"
+
+// lateEnd is how long after a Close frame an end is late.
+const lateEnd = time.Second
+
 func (ws *conn) reaction() reaction {
-	return reaction{messages: ws.messages, partial: ws.joining != nil, pongs: ws.pongs, close: ws.close, end: ws.end}
+	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
 }
 
 // ExpectClosed is the end of a closing handshake that we have begun: a Close
@@ -536,11 +601,15 @@ func (ws *conn) ExpectNothingFor(d time.Duration, why string) {
 // itself is judged by the requirements about it.
 func (ws *conn) LeftOver() {
 	if ws.end == "" && !ws.client.Gone() {
-		if ws.close == nil && !ws.closing {
+		first := ws.close == nil && !ws.closing
+		if first {
 			ws.quietly(frame.NewClose(1000, ""))
 		}
 		ws.pump(ws.c.Timing().Leave, func() bool { return ws.close != nil })
 		ws.pump(ws.c.Timing().Leave, func() bool { return false })
+		if first {
+			ws.countEnd()
+		}
 	}
 	if len(ws.messages) > 0 {
 		ws.c.Refute(specs.Reason{Code: specs.ExtraBytes, Message: "a message came that nobody has asked for",

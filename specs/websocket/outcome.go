@@ -17,7 +17,8 @@ type reaction struct {
 	key   string    // that it was asked with
 
 	messages []message
-	partial  bool // fragments of a message that has no end yet
+	partial  bool   // fragments of a message that has no end yet
+	torn     string // what has come of a frame that has no end yet, described
 	pongs    []string
 	close    *frame.Frame
 	end      wire.Kind // FIN, RST or Broken; empty while the connection is open
@@ -38,6 +39,9 @@ func (r reaction) String() string {
 	if r.partial {
 		parts = append(parts, "a part of a message")
 	}
+	if r.torn != "" {
+		parts = append(parts, r.torn)
+	}
 	for _, p := range r.pongs {
 		parts = append(parts, "PONG "+wire.Quote([]byte(p), 40))
 	}
@@ -47,6 +51,8 @@ func (r reaction) String() string {
 	switch {
 	case r.end == wire.Broken:
 		parts = append(parts, "a broken connection")
+	case r.end == late:
+		parts = append(parts, "a FIN that this target sends late")
 	case r.end != "":
 		parts = append(parts, strings.ToUpper(string(r.end)))
 	case r.usable:
@@ -73,6 +79,7 @@ type outcome struct {
 	why     string
 	match   func(reaction) bool
 	patient bool // nothing may follow: no later message is sent to see whether it is served
+	fitting int  // of a failure: the close code for the error, or severalFit; else 0
 }
 
 // info makes it an outcome that is allowed and worth recording.
@@ -122,18 +129,30 @@ func unanswered() outcome {
 
 // failed is a failed connection (RFC 6455 §7.1.7): the end of the TCP
 // connection, and before it at most a Close frame, which is empty or has one of
-// the codes. No Close frame at all is allowed.
+// the codes. No Close frame at all is allowed. The first code is the one that
+// fits the error (§7.4.1); any other is counted.
 func failed(codes ...int) outcome {
-	return expecting("the connection fails ("+codeText(codes)+" or no Close frame, then FIN or RST)", func(r reaction) bool {
-		return r.end != "" && !r.answered() && (r.close == nil || r.close.CloseCode() == 0 || slices.Contains(codes, r.close.CloseCode()))
+	o := expecting("the connection fails ("+codeText(codes)+" or no Close frame, then FIN or RST)", func(r reaction) bool {
+		return r.end != "" && !r.answered() && (r.close == nil || len(r.close.Payload) == 0 || slices.Contains(codes, r.closeCode()))
 	})
+	o.fitting = codes[0]
+	return o
 }
+
+// failedSomehow is failed where no code fits better than the others.
+func failedSomehow(codes ...int) outcome {
+	o := failed(codes...)
+	o.fitting = severalFit
+	return o
+}
+
+const severalFit = -1
 
 // closed is a closing handshake that the server completes: a Close frame with
 // one of the codes, 0 for an empty one, then the end of the TCP connection.
 func closed(codes ...int) outcome {
 	return expecting(codeText(codes)+", then FIN or RST", func(r reaction) bool {
-		return r.end != "" && !r.answered() && r.close != nil && slices.Contains(codes, r.close.CloseCode())
+		return r.end != "" && !r.answered() && r.close != nil && slices.Contains(codes, r.closeCode())
 	})
 }
 
@@ -168,7 +187,7 @@ func stays() outcome {
 // nothing any more.
 func silent() outcome {
 	return expecting("silence on an open connection", func(r reaction) bool {
-		return r.end == "" && !r.usable && r.close == nil && !r.answered()
+		return r.end == "" && !r.usable && r.close == nil && !r.answered() && r.torn == ""
 	})
 }
 
@@ -197,6 +216,15 @@ func (o outcome) after(messages ...message) outcome {
 
 // answered says whether anything of a message or a Pong has come.
 func (r reaction) answered() bool { return len(r.messages) > 0 || len(r.pongs) > 0 || r.partial }
+
+// closeCode is the code of the Close frame: 0 for an empty one, -1 for a body
+// that is no code that a frame could have.
+func (r reaction) closeCode() int {
+	if code := r.close.CloseCode(); code != 0 || len(r.close.Payload) == 0 {
+		return code
+	}
+	return -1
+}
 
 func codeText(codes []int) string {
 	var list []string
@@ -249,6 +277,8 @@ func (r reaction) code() specs.Code {
 	switch {
 	case r.answered():
 		return specs.NotSilent
+	case r.torn != "" && r.close == nil && r.end == "":
+		return specs.PartialAnswer
 	case r.close != nil && r.end == "":
 		return specs.NotClosed
 	case r.close != nil:
@@ -277,6 +307,8 @@ func (r reaction) message() string {
 			return fmt.Sprintf("the opening handshake was refused with %d", r.reply.status)
 		case r.reply.fault(r.key) != "":
 			return r.reply.fault(r.key)
+		case len(r.reply.values("Sec-WebSocket-Extensions")) > 0:
+			return "the opening handshake was accepted with the extension " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Extensions"), ", ")), 120)
 		}
 		return "the opening handshake was accepted"
 	}
@@ -285,6 +317,8 @@ func (r reaction) message() string {
 		return "a message came that is not allowed here"
 	case r.partial:
 		return "a part of a message came that is not allowed here"
+	case r.torn != "" && r.close == nil && r.end == "":
+		return "a frame came that has no end"
 	case len(r.pongs) > 0:
 		return "a Pong came that is not allowed here"
 	case r.close != nil && r.end == "":

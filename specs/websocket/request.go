@@ -40,6 +40,9 @@ func hello(c *specs.Case) *request {
 		{key, randomKey(c)},
 		{"Sec-WebSocket-Version", "13"},
 	}
+	if p := c.Dialect("credentials"); p != "" {
+		r.add("Authorization", basic(p))
+	}
 	return r
 }
 
@@ -68,6 +71,11 @@ func randomKey(c *specs.Case) string {
 }
 
 func randomBytes(c *specs.Case, n int) string { return string(c.Bytes(n)) }
+
+// basic is the value of Authorization for USER:PASSWORD (RFC 7617 §2).
+func basic(credentials string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))
+}
 
 // acceptFor is the value of Sec-WebSocket-Accept (RFC 6455 §4.2.2, item 5.4).
 func acceptFor(key string) string {

@@ -39,6 +39,7 @@ func Protocol() specs.Protocol {
 			{Name: "concurrency", Title: "Several clients at once", Specs: concurrent()},
 		},
 		Dialects: dialects(),
+		Rows:     rows(), Untestable: untestable(),
 		Hello:    served,
 		Question: question,
 		Leave:    leave,

@@ -331,3 +331,34 @@ func TestQuoteShowsHeadAndTail(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// A peer must feel that nobody reads: its writes come to a halt.
+func TestReadSlowlyHoldsThePeerUp(t *testing.T) {
+	t.Parallel()
+	written := make(chan int, 1)
+	d := serve(t, "tcp", func(c net.Conn) {
+		n, block := 0, bytes.Repeat([]byte("x"), 64<<10)
+		c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		for {
+			m, err := c.Write(block)
+			if n += m; err != nil {
+				break
+			}
+		}
+		written <- n
+		c.SetWriteDeadline(time.Time{})
+		c.Read(make([]byte, 1))
+	})
+	d.ReceiveBuffer = 4 << 10
+	d.Limit = 64 << 20
+	conn, _ := dial(t, d)
+	conn.ReadSlowly(0, 0)
+	n := <-written
+	if held := len(conn.State().Unread); n > 32<<20 || held > 128<<10 {
+		t.Fatalf("the peer wrote %d bytes, of which %d were read, while reading was stopped", n, held)
+	}
+	conn.ReadSlowly(8<<10, 0)
+	if s := conn.Await(context.Background(), patience, atLeast(n)); len(s.Unread) != n {
+		t.Errorf("%d of %d bytes came once reading went on", len(s.Unread), n)
+	}
+}

@@ -19,6 +19,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "zen",
 		Source:   "tutorial 000",
+		Rows:     append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "?" },
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")
@@ -48,16 +49,16 @@ func conversation() concurrency.Conversation {
 	return concurrency.Conversation{
 		Clause: "tutorial 000 §3–5",
 		Open:   func(*specs.Client) {},
-		Ask: func(c *specs.Case, client, turn int) (string, string) {
+		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			// Neighbours ask different things, so that a swapped answer shows.
 			qa := known[(client+turn)%len(known)]
-			return qa[0], qa[1]
+			return qa[0], concurrency.Exactly(qa[1])
 		},
 		PartialLevel: specs.Must,
-		Partial: func(c *specs.Case, client int) (string, string, string) {
+		Partial: func(c *specs.Case, client int) (string, string, concurrency.Answer) {
 			qa := known[client%len(known)]
 			cut := 1 + c.IntN(len(qa[0])-1)
-			return qa[0][:cut], qa[0][cut:], qa[1]
+			return qa[0][:cut], qa[0][cut:], concurrency.Exactly(qa[1])
 		},
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"conform/impl/faults"
+	"conform/impl/websocket"
 	"conform/specs"
 	"conform/specs/wire"
 	"conform/suites"
@@ -57,15 +58,32 @@ func DefaultTiming() specs.Timing {
 // patience is how long a pair may take before something is wrong with the kit.
 const patience = 60 * time.Second
 
-// dialects is what would be detected of the reference servers.
-func dialects(protocol string) map[string]specs.Setting {
+// dialects is what would be detected of the reference servers, or declared.
+func dialects(protocol string, spec specs.Spec) map[string]specs.Setting {
 	switch protocol {
+	case "websocket":
+		settings := map[string]specs.Setting{}
+		for key, value := range setUp(spec) {
+			settings[key] = specs.Setting{Value: value, Declared: true}
+		}
+		return settings
 	case "echo":
 		return map[string]specs.Setting{"line-ends": {Value: "crlf"}}
 	case "calc":
 		return map[string]specs.Setting{"line-ends": {Value: "mixed"}, "label": {Value: "integers"}}
 	}
 	return nil
+}
+
+// setUp is what the WebSocket servers are set up by for one spec: as the bundled
+// one, with messages that do not cost a megabyte each, and as the spec needs it.
+func setUp(spec specs.Spec) map[string]string {
+	dialects := suites.Bundled("websocket")
+	dialects["max-message"] = "1048576"
+	for _, n := range spec.Needs {
+		dialects[n.Key] = n.Example
+	}
+	return dialects
 }
 
 // kind is what a pair's server is.
@@ -260,7 +278,11 @@ func (p *pair) run(ctx context.Context, host string, timing specs.Timing, seed u
 	if err != nil {
 		return fmt.Errorf("no server can be started: %w", err)
 	}
-	server := p.fault.Start(ln)
+	fault := p.fault
+	if p.protocol.Name == "websocket" {
+		fault = fault.SetUp(func(o *websocket.Options) { suites.Configure(o, setUp(p.spec)) })
+	}
+	server := fault.Start(ln)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -268,7 +290,7 @@ func (p *pair) run(ctx context.Context, host string, timing specs.Timing, seed u
 		Protocol: p.protocol,
 		Dialer:   wire.Dialer{Network: "tcp", Address: server.Addr().String(), Timeout: 2 * time.Second},
 		Timing:   timing,
-		Dialects: dialects(p.protocol.Name),
+		Dialects: dialects(p.protocol.Name, p.spec),
 		Serves:   p.serves(),
 		Seed:     seed,
 	})
