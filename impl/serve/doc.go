@@ -25,8 +25,8 @@
 //     client when something has happened to it. The style of Python's asyncio,
 //     and of most event libraries. As poll, which is below it here.
 //   - process: a process for each client, at most N. Nothing is shared, so a
-//     crash or a leak is that client's alone, and the system can limit each. A
-//     megabyte and some milliseconds for each client.
+//     crash or a leak is that client's alone, and the system can limit each. Four
+//     megabytes and ten milliseconds for each client.
 //
 // All of poll, epoll and callback run in one thread: a handler that computes
 // for long holds up everybody, and a second processor is of no use. In the

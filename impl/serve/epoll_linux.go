@@ -79,15 +79,15 @@ func (l *epollLoop) run() (err error) {
 	events := make([]unix.EpollEvent, 256)
 	for {
 		part, end := l.orders.take()
-		if end || l.server.stopping() && len(l.talks) == 0 {
-			return nil
-		}
 		if part && !parted {
 			parted = true
 			for _, t := range l.talks {
 				t.stop()
 				l.after(t)
 			}
+		}
+		if end || l.server.stopping() && len(l.talks) == 0 {
+			return nil
 		}
 
 		n, err := unix.EpollWait(l.fd, events, l.patience(time.Now()))

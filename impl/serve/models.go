@@ -21,7 +21,7 @@ type Model struct {
 	Sockets bool // it works on the descriptors of sockets, not on any net.Conn
 }
 
-// defaultProcesses is some tens of megabytes of them.
+// defaultProcesses is a hundred and sixty megabytes of them.
 const defaultProcesses = 40
 
 // Available tells whether the model exists on this system.
@@ -29,7 +29,7 @@ func (m Model) Available() bool { return runner(m.Name) != nil }
 
 // Models lists every model, whether it exists on this system or not.
 func Models() []Model {
-	const unix = "Linux, macOS and other Unix systems"
+	const unix = "Unix systems"
 	return []Model{
 		{Name: "serial", Text: "one client at a time; the next waits in the backlog"},
 		{Name: "goroutine", Text: "a goroutine for each client"},

@@ -59,6 +59,8 @@ func handlers() map[string]func() impl.Handler {
 		"ticking":   newWaking(20*time.Millisecond, 3),
 		"waking":    newWaking(0, 0),
 		"panicking": func() impl.Handler { return panicking{} },
+		"stillborn": func() impl.Handler { return stillborn{} },
+		"gone":      func() impl.Handler { return gone{} },
 	}
 }
 
@@ -157,7 +159,7 @@ func TestWhatCannotBeServed(t *testing.T) {
 		wrapped bool
 		err     string // empty: it can
 	}{
-		{serve.Options{Model: "magic"}, false, `unknown model "magic": known are serial, goroutine, pool, poll (Linux, macOS and other Unix systems), epoll (Linux), callback`},
+		{serve.Options{Model: "magic"}, false, `unknown model "magic": known are serial, goroutine, pool, poll (Unix systems), epoll (Linux), callback`},
 		{serve.Options{Workers: 3}, false, "model goroutine has no workers: pool and process have"},
 		{serve.Options{Model: "pool", Workers: -1}, false, "write a number from 1 on"},
 		{serve.Options{Model: "pool", Workers: 1}, true, ""},
@@ -223,7 +225,7 @@ func TestWebSocket(t *testing.T) {
 		c.expect("\x81\x05hello")
 		// A message of many reads, whose echo is one reply of many writes.
 		long := strings.Repeat("x", 4<<20)
-		go io.WriteString(c, "\x82\xff\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00" + long)
+		go io.WriteString(c, "\x82\xff\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00"+long)
 		c.expect("\x82\x7f\x00\x00\x00\x00\x00\x40\x00\x00" + long)
 		result := make(chan error)
 		go func() { result <- s.Shutdown(context.Background()) }()

@@ -44,14 +44,21 @@ func poll(s *Server) {
 	var list []unix.PollFd // orders, door, then the talks
 	for {
 		part, end := orders.take()
-		if end || s.stopping() && len(talks) == 0 {
-			return
-		}
 		if part && !parted {
 			parted = true
 			for _, t := range talks {
 				t.stop()
 			}
+		}
+		talks = slices.DeleteFunc(talks, func(t *talk) bool {
+			if t.phase == over {
+				t.close()
+				door.left()
+			}
+			return t.phase == over
+		})
+		if end || s.stopping() && len(talks) == 0 {
+			return
 		}
 
 		// Who waits for what, and until when?
@@ -84,13 +91,6 @@ func poll(s *Server) {
 				t.step(buf)
 			}
 		}
-		talks = slices.DeleteFunc(talks, func(t *talk) bool {
-			if t.phase == over {
-				t.close()
-				door.left()
-			}
-			return t.phase == over
-		})
 		if list[1].Revents == 0 {
 			continue
 		}

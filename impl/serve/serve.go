@@ -202,8 +202,12 @@ func (s *Server) leave(m member) {
 	delete(s.members, m)
 }
 
-// fail makes the server accept no more, for a reason of its own.
+// fail makes the server accept no more, for a reason of its own. What fails
+// because the listener has been closed meanwhile is no reason.
 func (s *Server) fail(err error) {
+	if s.stopping() {
+		return
+	}
 	s.log.Error("no more clients can be accepted", "error", err)
 	s.mu.Lock()
 	if s.err == nil {

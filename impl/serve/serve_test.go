@@ -417,6 +417,20 @@ func TestShutdownClosesWhatDoesNotEnd(t *testing.T) {
 	})
 }
 
+func TestCloseAtOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, p place) {
+		for range 20 {
+			s := p.start(t, "calc")
+			s.Close()
+			wait(t, s.Done())
+			if err := s.Err(); err != nil {
+				t.Error("not a failure:", err)
+			}
+		}
+	})
+}
+
 func TestShutdownOfAnIdleServer(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, p place) {
@@ -506,6 +520,37 @@ func TestPanicEndsOneConnection(t *testing.T) {
 		if text := log.String(); !strings.Contains(text, "as told") || !strings.Contains(text, "serve_test.go") {
 			t.Errorf("the log does not show the panic and where it was: %q", text)
 		}
+	})
+}
+
+// stillborn dies before anything is said.
+type stillborn struct{ panicking }
+
+func (stillborn) Open() impl.Reply { panic("at once") }
+
+func TestPanicAtOnce(t *testing.T) {
+	t.Parallel()
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "stillborn")
+		dial(t, s).expectEnd("")
+		dial(t, s).expectEnd("")
+	})
+}
+
+// gone dies when it is told to part.
+type gone struct{ panicking }
+
+func (gone) Stop() impl.Reply { panic("parting") }
+
+func TestPanicWhenTheServerStops(t *testing.T) {
+	t.Parallel()
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "gone")
+		c := dial(t, s)
+		c.send("?")
+		c.expect("alive")
+		shutdown(t, s)
+		c.expectEnd("")
 	})
 }
 

@@ -41,10 +41,14 @@ const (
 
 func (s *Server) newTalk(fd int, from unix.Sockaddr) *talk {
 	t := &talk{server: s, fd: fd, from: from}
-	defer t.contain()
-	t.handler = s.newHandler()
-	t.reply(t.handler.Open())
+	t.open()
 	return t
+}
+
+func (t *talk) open() {
+	defer t.contain()
+	t.handler = t.server.newHandler()
+	t.reply(t.handler.Open())
 }
 
 func (t *talk) close() { unix.Close(t.fd) }
