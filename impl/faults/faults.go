@@ -30,6 +30,10 @@ type Fault struct {
 	// number. A server that claims one is serial, and rightly so.
 	Bound int
 
+	// Load is a glob over the IDs of the heavy specs that have to do with the
+	// fault: the self-test runs no others against it. Empty is none.
+	Load string
+
 	change change
 	start  func(net.Listener) *Server // for servers that are not built on a handler
 }

@@ -70,7 +70,12 @@ func websocketFaults() []Fault {
 			Text: "Echoes text that is not UTF-8."},
 	}, slices.Concat(
 		websocketHandshakeFaults(),
+		websocketMaskingFaults(),
+		websocketFramingFaults(),
+		websocketFragmentationFaults(),
+		websocketControlFaults(),
 		websocketGrammarFaults(), websocketSecurityFaults(),
+		websocketLimitsFaults(), websocketConcurrencyFaults(),
 	)...)
 }
 

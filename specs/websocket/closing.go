@@ -314,7 +314,7 @@ func closing() []specs.Spec {
 				r := ws.settle(false)
 				rest := len(ws.client.Await(0, func([]byte) bool { return true }).Unread)
 				judge(ws.client, ws.exchange(), r, []outcome{expecting("the echoes or the start of them in whole frames, then CLOSE 1000 or an empty one, then FIN or RST", func(r reaction) bool {
-					if r.partial && strings.HasPrefix(data, ws.joining.data) && len(r.messages) == 0 {
+					if r.partial && strings.HasPrefix(data, string(ws.joined)) && len(r.messages) == 0 {
 						r.partial = false
 					}
 					return rest == 0 && closed(1000, 0).after(text(data), text("Hello")).match(r)

@@ -18,14 +18,23 @@ type message struct {
 	data       string
 	frames     int  // how many it came in
 	compressed bool // it came compressed (RFC 7692)
+	masked     bool // a frame of it was
 	size       int  // of its payload on the wire, in bytes
 }
 
 func text(data string) message { return message{op: frame.Text, data: data} }
 
-func (m message) is(op frame.Opcode, data string) bool { return m.op == op && m.data == data }
+// is says whether a message is this one. One that came masked is none: a client
+// must fail the connection because of it (RFC 6455 §5.1).
+func (m message) is(op frame.Opcode, data string) bool {
+	return m.op == op && m.data == data && !m.masked
+}
 
 func (m message) String() string {
+	if m.masked {
+		m.masked = false
+		return m.String() + ", masked"
+	}
 	if len(m.data) > 64 {
 		return fmt.Sprintf("%s message of %d bytes, %s", m.op, len(m.data), wire.Quote([]byte(m.data), 64))
 	}
@@ -51,6 +60,7 @@ type conn struct {
 	outgoing  []byte // the text that we have sent fragments of; nil if there is none
 
 	sent     []string // what was sent in this exchange, described
+	settled  bool     // the exchange has ended well: what is sent next begins another
 	messages []message
 	pongs    []string
 	close    *frame.Frame
@@ -86,6 +96,19 @@ func openAnyway(c *specs.Case, mods ...func(*request)) *conn {
 // handshake, so that nothing can be told of it.
 func mute(c *specs.Case) bool {
 	return c.Dialect("echo") == "no" && c.Dialect("pong") == "no"
+}
+
+// shut says why the target cannot be judged beyond the opening handshake.
+func shut(c *specs.Case) string {
+	switch c.Dialect("opening") {
+	case "none":
+		return "the target does not accept an opening handshake at " + path(c)
+	case "tutorial-004":
+		if !c.Declared("opening") {
+			return "the target accepts an opening handshake only if the key is in Sec-Websocket-Key, spelt so: declare --dialect opening=tutorial-004 to have the rest judged"
+		}
+	}
+	return ""
 }
 
 // attempt is what came of an opening handshake.
@@ -190,6 +213,9 @@ func (ws *conn) describe(f frame.Frame) {
 	d := f.String()
 	if !f.Masked {
 		d += " (unmasked)"
+	}
+	if ws.settled {
+		ws.sent, ws.settled = nil, false
 	}
 	ws.sent = append(ws.sent, d)
 	ws.client.Decoded("→ %s", d)
@@ -307,7 +333,9 @@ func (ws *conn) take(f frame.Frame) {
 	if f.Opcode.IsControl() {
 		switch f.Opcode {
 		case frame.Ping:
-			if !ws.mute && !ws.closing {
+			// A masked one is what we have sent, sent back: an answer would be
+			// sent back as well, and pass for a Pong.
+			if !ws.mute && !ws.closing && !f.Masked {
 				ws.pong(f)
 			}
 		case frame.Pong:
@@ -339,6 +367,7 @@ func (ws *conn) take(f frame.Frame) {
 	m := ws.joining
 	ws.joined = append(ws.joined, f.Payload...)
 	m.frames++
+	m.masked = m.masked || f.Masked
 	if !f.Fin {
 		return
 	}
@@ -390,9 +419,7 @@ func (ws *conn) ExpectMessage(op frame.Opcode, data string) message {
 		ws.c.Refute(mismatch(ws.exchange(), message{op: op, data: data}, m), false)
 	}
 	ws.client.Took(time.Since(began))
-	if len(ws.messages) == 0 {
-		ws.sent = nil
-	}
+	ws.settled = len(ws.messages) == 0
 	return m
 }
 
@@ -401,6 +428,9 @@ func mismatch(sent string, want, got message) specs.Reason {
 	r := specs.Reason{Code: specs.WrongBytes, Message: "another message than the one that was sent came back", Sent: sent,
 		Expected: []string{want.String()}, Received: got.String()}
 	switch n := common(want.data, got.data); {
+	case got.masked:
+		r.Message = "the message came masked, which makes a client fail the connection"
+		r.Hint = "frames of a server are not masked; one that sends back the bytes it has received sends the mask too"
 	case want.data == got.data:
 		r.Message = fmt.Sprintf("the message came back as %s", got.op)
 		r.Hint = "the type of a message is the opcode of its first frame"
@@ -459,7 +489,7 @@ func (ws *conn) ExpectPong(payload string) {
 	}
 	ws.pongs = ws.pongs[1:]
 	ws.client.Took(time.Since(began))
-	ws.sent = nil
+	ws.settled = true
 }
 
 // Stays proves that the connection is still usable: a Ping with a payload of
@@ -506,7 +536,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		})
 	}
 	wait := patience(ws.c, 0)
-	if !patient {
+	if !patient && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer && o.verdict == specs.Pass }) {
 		wait = 2 * ws.c.Timing().Quiet
 	}
 	timedOut := ws.pump(wait, decided)
@@ -514,9 +544,9 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 	if timedOut && !patient && r.close == nil {
 		// It has not failed the connection. Whether it goes on with it shows
 		// at once; otherwise it gets the time that an answer may take.
-		sent, before := ws.sent, len(ws.messages)
+		sent, settled, before := ws.sent, ws.settled, len(ws.messages)
 		mark := ws.fence()
-		ws.sent = sent
+		ws.sent, ws.settled = sent, settled
 		r.fenced = mark != ""
 		passed := func() bool {
 			return slices.Contains(ws.pongs, mark) ||

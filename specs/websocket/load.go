@@ -149,6 +149,18 @@ func (ws *conn) NotStarved(nonstrict string) {
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil
 }
 
+// HasRead waits until the server has read what was sent: a Ping behind it, inside
+// a message or not, is answered. Where Pings are not, it gives it a moment.
+func (ws *conn) HasRead() {
+	if !pings(ws.c) {
+		ws.c.Pause(ws.c.Timing().Gap)
+		return
+	}
+	mark := "read-" + ws.c.Word()
+	ws.Ping(mark)
+	ws.ExpectPong(mark)
+}
+
 // crowd is n connections with their opening handshakes. A reason makes a refusal
 // nonstrict; the crowd is then smaller.
 func crowd(c *specs.Case, n int, nonstrict string) (list []*conn) {

@@ -37,7 +37,6 @@ const (
 	seenWrongCode = "failures with another code than the one for the error"
 	seenTwice     = "Close frames after the first"
 	seenLate      = "Pings and Pongs after the Close frame"
-	seenTail      = "compressed messages with the tail that the sender has to remove"
 )
 
 // observe notes what is wrong with a frame of the server by itself, and with

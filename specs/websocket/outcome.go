@@ -78,6 +78,7 @@ type outcome struct {
 	verdict specs.Verdict
 	why     string
 	match   func(reaction) bool
+	answer  bool // a message or a Pong, which may overtake the answer to a later one
 	patient bool // nothing may follow: no later message is sent to see whether it is served
 	fitting int  // of a failure: the close code for the error, or severalFit; else 0
 }
@@ -166,16 +167,20 @@ func ended() outcome {
 // echoed is one message with this type and content; the connection stays.
 func echoed(op frame.Opcode, data string) outcome {
 	want := message{op: op, data: data}
-	return expecting(want.String(), func(r reaction) bool {
+	o := expecting(want.String(), func(r reaction) bool {
 		return r.end == "" && r.close == nil && len(r.pongs) == 0 && len(r.messages) == 1 && r.messages[0].is(op, data)
 	})
+	o.answer = true
+	return o
 }
 
 // ponged is one Pong with this payload; the connection stays.
 func ponged(payload string) outcome {
-	return expecting("PONG "+wire.Quote([]byte(payload), 40), func(r reaction) bool {
+	o := expecting("PONG "+wire.Quote([]byte(payload), 40), func(r reaction) bool {
 		return r.end == "" && r.close == nil && len(r.messages) == 0 && len(r.pongs) == 1 && r.pongs[0] == payload
 	})
+	o.answer = true
+	return o
 }
 
 // stays is no reaction, on a connection on which a later message is served.
@@ -189,6 +194,11 @@ func silent() outcome {
 	return expecting("silence on an open connection", func(r reaction) bool {
 		return r.end == "" && !r.usable && r.close == nil && !r.answered() && r.torn == ""
 	})
+}
+
+// anything is whatever else a server may do.
+func anything() outcome {
+	return expecting("anything else", func(reaction) bool { return true })
 }
 
 // waiting is no reaction while a frame is not whole: nothing is sent after it.

@@ -353,7 +353,7 @@ func (ws *conn) unsound(data string) []outcome {
 	fails := failed(1007, 1002, 1003)
 	match := fails.match
 	fails.match = func(r reaction) bool {
-		if r.partial && ws.joining != nil && !ws.joining.compressed && strings.HasPrefix(data, ws.joining.data) {
+		if r.partial && ws.joining != nil && !ws.joining.compressed && strings.HasPrefix(data, string(ws.joined)) {
 			r.partial = false
 		}
 		return match(r)

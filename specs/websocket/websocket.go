@@ -43,6 +43,8 @@ func Protocol() specs.Protocol {
 		Hello:    served,
 		Question: question,
 		Leave:    leave,
+		Gate:     "websocket/handshake/accepted",
+		Shut:     shut,
 		Mute:     mute,
 		Abreast:  true,
 	}
