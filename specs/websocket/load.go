@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"conform/specs"
 	"conform/specs/websocket/frame"
+	"conform/specs/wire"
 )
 
 // What requirements about volume and load are written in.
@@ -69,16 +71,42 @@ func (ws *conn) pour(what string, frames []frame.Frame) {
 }
 
 // stream is pour for what the server may refuse before it has read all of it:
-// the sending goes on while the answer is awaited.
-func (ws *conn) stream(what string, frames []frame.Frame) {
-	ws.brief, ws.noClose = true, true // a Close frame would have to wait for what is being sent
+// the sending goes on while the answer is awaited. Until all is sent, which sent
+// tells, nothing else may be.
+func (ws *conn) stream(what string, frames []frame.Frame) (sent func() bool) {
+	ws.brief, ws.noClose, ws.mute = true, true, true // an answer would have to wait for what is being sent
 	ws.say(what)
 	p := masked(ws.c, frames)
-	ws.c.Go(func() { _ = ws.client.Push(p, patience(ws.c, len(p))) })
+	var done atomic.Bool
+	ws.c.Go(func() {
+		_ = ws.client.Push(p, patience(ws.c, len(p)))
+		done.Store(true)
+	})
+	return done.Load
+}
+
+// Refuses waits until a message that is too long has been sent, or has failed the
+// connection, and for as long again as it may take to read it.
+func (ws *conn) Refuses(size int, sent func() bool, outcomes ...outcome) {
+	failed := func() bool { return ws.close != nil }
+	for end := time.Now().Add(patience(ws.c, size)); !sent() && !failed() && ws.end == "" && time.Now().Before(end); {
+		ws.pump(ws.c.Timing().Gap, failed)
+	}
+	ws.pump(long(ws.c, size), failed)
+	ws.Expect(outcomes...)
+}
+
+// long is how long a message of megabytes may take to come back once the first
+// of it has, or all of it was sent.
+func long(c *specs.Case, size int) time.Duration {
+	return c.Timing().Answer + time.Duration(size/(2<<20))*time.Second
 }
 
 // say describes what is sent.
 func (ws *conn) say(what string) {
+	if ws.settled {
+		ws.sent, ws.settled = nil, false
+	}
 	ws.sent = append(ws.sent, what)
 	ws.client.Decoded("→ %s", what)
 }
@@ -88,15 +116,43 @@ func inFrames(op frame.Opcode, data string, size int) []frame.Frame {
 	return fragmented(op, cut(data, size)...)
 }
 
-// comesBack waits for a message that must come back, and says whether it did;
-// it did not when it was refused with 1009, as too long.
+// comesBack waits for a long message that must come back, and says whether it
+// did; it did not when it was refused with 1009, as too long.
 func (ws *conn) comesBack(op frame.Opcode, data string) bool {
-	ws.pump(patience(ws.c, len(data)), func() bool { return len(ws.messages) > 0 || ws.close != nil })
+	began := time.Now()
+	timedOut := ws.arrives(len(data))
 	if len(ws.messages) == 0 && ws.close != nil && ws.close.CloseCode() == 1009 {
 		return false
 	}
+	if len(ws.messages) == 0 {
+		ws.beyond(op, len(data))
+		judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{echoed(op, data)})
+	}
 	ws.ExpectMessage(op, data)
+	ws.client.Took(time.Since(began))
 	return true
+}
+
+// arrives waits for a message of so many bytes, and longer while more of it
+// comes; it says whether the time ran out.
+func (ws *conn) arrives(size int) (timedOut bool) {
+	come := func() int { return len(ws.joined) + len(ws.client.Await(0, func([]byte) bool { return true }).Unread) }
+	for before := -1; before < come(); {
+		before = come()
+		timedOut = ws.pump(long(ws.c, size), func() bool { return len(ws.messages) > 0 || ws.close != nil })
+		if !timedOut {
+			break
+		}
+	}
+	return timedOut
+}
+
+// ExpectLong is ExpectMessage for a long one.
+func (ws *conn) ExpectLong(op frame.Opcode, data string) {
+	if !ws.comesBack(op, data) {
+		ws.beyond(op, len(data))
+		judge(ws.client, ws.exchange(), ws.settle(false), []outcome{echoed(op, data)})
+	}
 }
 
 // largest is the first of some sizes, which fall, that the target takes in a
@@ -159,6 +215,23 @@ func (ws *conn) HasRead() {
 	mark := "read-" + ws.c.Word()
 	ws.Ping(mark)
 	ws.ExpectPong(mark)
+}
+
+// openBy is open over a connection that is made in a way of its own.
+func openBy(c *specs.Case, how func(*wire.Dialer), mods ...func(*request)) *conn {
+	if c.Dialect("opening") == "none" {
+		c.Blocked("needs a connection after the opening handshake, which the target does not accept")
+	}
+	c.Afresh()
+	req := hello(c)
+	for _, mod := range mods {
+		mod(req)
+	}
+	ws, a := converse(c.DialWith(how), req)
+	if ws == nil {
+		judge(a.client, a.sent(), a.reaction, []outcome{accepted()})
+	}
+	return ws
 }
 
 // crowd is n connections with their opening handshakes. A reason makes a refusal
