@@ -185,7 +185,7 @@ func TestATargetThatDiesGivesOneCauseAndACompleteReport(t *testing.T) {
 	ready := make(chan bool)
 	server = serve.Start(ln, func() impl.Handler {
 		return changed{zen.New(), func(p []byte) []byte {
-			if string(p) == "Beau" { // half a question: only the perilous specs send it
+			if string(p) == "Beau" { // half a question: with this seed, only the perilous specs send it
 				<-ready
 				go server.Close()
 			}
@@ -194,7 +194,7 @@ func TestATargetThatDiesGivesOneCauseAndACompleteReport(t *testing.T) {
 	}, serve.Options{})
 	close(ready)
 	t.Cleanup(func() { server.Close() })
-	r := run(t, suites.Plan{Target: &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}})
+	r := run(t, suites.Plan{Seed: 3, Target: &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}})
 	g := NewWithT(t)
 	g.Expect(r.Summary.ExitCode).To(Equal(3))
 	g.Expect(r.Results).To(HaveLen(len(mustFind(t, "zen").Specs())))
