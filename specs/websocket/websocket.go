@@ -44,6 +44,7 @@ func Protocol() specs.Protocol {
 		Leave:    leave,
 		Mute:     mute,
 		Abreast:  true,
+		Scale:    scale,
 	}
 }
 

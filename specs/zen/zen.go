@@ -20,6 +20,7 @@ func Protocol() specs.Protocol {
 		Name:     "zen",
 		Source:   "tutorial 000",
 		Question: func(*specs.Client) string { return "?" },
+		Scale:    func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")
 			cl.Expect("Ugly.")

@@ -73,7 +73,10 @@ func WriteHeader(w io.Writer, r *Report, requirements int, o TerminalOptions) er
 	case r.Run.Jobs > 1 && requirements > 1:
 		plan += fmt.Sprintf(", %d at a time", r.Run.Jobs)
 	}
-	p.joined("", append(parts, plan), " · ")
+	if requirements > 0 { // else clients are held
+		parts = append(parts, plan)
+	}
+	p.joined("", parts, " · ")
 	return p.writeTo(w)
 }
 
