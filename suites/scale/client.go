@@ -31,7 +31,7 @@ type shared struct {
 	start   time.Time
 	phase   atomic.Int32
 	counts  counts
-	faults  faults
+	faults  mishaps
 	// forgiving says that answers are cut off by us: none is missing.
 	forgiving atomic.Bool
 }

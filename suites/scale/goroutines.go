@@ -180,7 +180,7 @@ func (g *gate) enter(ctx context.Context, s *shared) bool {
 }
 
 // leave frees the room that a client took.
-func (g *gate) leave(now time.Duration, change func(*window)) {
+func (g *gate) leave(change func(*window)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.window.used--
@@ -209,15 +209,20 @@ func (e *goroutines) dial(ctx context.Context) (net.Conn, error) {
 func (e *goroutines) visit(v *visitor) {
 	w := e.workers[int(v.id)%len(e.workers)]
 	v.began = max(e.now(), 1)
-	nc := e.connect(w, v)
-	if nc == nil {
-		return
+	if nc := e.connect(w, v); nc != nil {
+		// To connect takes a large stack, and to converse a small one: those
+		// who converse are many, and begin with a new one.
+		e.running.Go(func() { e.converse(w, v, nc) })
 	}
+}
+
+// converse is the conversation of a client that has connected.
+func (e *goroutines) converse(w *locked, v *visitor, nc net.Conn) {
 	inside := true // the window
 	leave := func(change func(*window)) {
 		if inside {
 			inside = false
-			e.gate.leave(e.now(), change)
+			e.gate.leave(change)
 		}
 	}
 	crowded := time.AfterFunc(moment, func() {
@@ -225,8 +230,8 @@ func (e *goroutines) visit(v *visitor) {
 		defer v.mu.Unlock()
 		leave(func(*window) {})
 	})
-	defer crowded.Stop()
 	defer func() {
+		crowded.Stop()
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		leave(func(*window) {})
@@ -245,6 +250,10 @@ func (e *goroutines) visit(v *visitor) {
 	for ok {
 		n, err := nc.Read(in)
 		v.mu.Lock()
+		if n > 0 && e.phase.Load() == over {
+			// It comes because others have gone, and too late to count.
+			n, err = 0, os.ErrDeadlineExceeded
+		}
 		if n > 0 {
 			ok = e.turn(w, v, func(now time.Duration) bool { return w.hear(&v.client, in[:n], now) })
 			if v.right > 0 && inside {
@@ -279,7 +288,7 @@ func (e *goroutines) connect(w *locked, v *visitor) net.Conn {
 			e.gate.mu.Unlock()
 			return nc
 		}
-		e.gate.leave(now, func(win *window) {
+		e.gate.leave(func(win *window) {
 			win.shrink(now)
 			e.gate.paused = now + pauseAfter(e.gate.failed)
 			e.gate.failed++

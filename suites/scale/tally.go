@@ -90,8 +90,8 @@ func distribution(h *hdrhistogram.Histogram) report.Distribution {
 	return d
 }
 
-// faults collects errors by their kind. They are rare, or the run is in ruins.
-type faults struct {
+// mishaps collects errors by their kind. They are rare, or the run is in ruins.
+type mishaps struct {
 	mu    sync.Mutex
 	order []specs.Code
 	kinds map[specs.Code]*report.ScaleError
@@ -110,7 +110,7 @@ type fault struct {
 // shown is how many bytes of a message an example shows.
 const shown = 200
 
-func (f *faults) add(e fault, at time.Duration) {
+func (f *mishaps) add(e fault, at time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.kinds == nil {
@@ -133,7 +133,7 @@ func (f *faults) add(e fault, at time.Duration) {
 	f.order = append(f.order, e.code)
 }
 
-func (f *faults) list() []report.ScaleError {
+func (f *mishaps) list() []report.ScaleError {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := []report.ScaleError{}
