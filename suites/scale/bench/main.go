@@ -191,10 +191,13 @@ func (b *bench) cClient(protocol string, port, clients int, counters string) []s
 // clients are measured against the C server.
 func (b *bench) clients() []subject {
 	subjects := []subject{{name: "C client", c: true, client: true, start: b.cClient}}
-	for engine, target := range map[string]float64{"event-loop": 1.5, "goroutines": 1.9} {
-		subjects = append(subjects, subject{name: "conform, " + strings.ReplaceAll(engine, "-", " "), client: true, target: target,
+	for _, engine := range []struct {
+		name   string
+		target float64
+	}{{"event-loop", 1.5}, {"goroutines", 1.9}} {
+		subjects = append(subjects, subject{name: "conform, " + strings.ReplaceAll(engine.name, "-", " "), client: true, target: engine.target,
 			start: func(protocol string, port, clients int, _ string) []string {
-				return []string{b.self, "client", engine, protocol, strconv.Itoa(port), strconv.Itoa(clients)}
+				return []string{b.self, "client", engine.name, protocol, strconv.Itoa(port), strconv.Itoa(clients)}
 			}})
 	}
 	return subjects
