@@ -11,7 +11,7 @@ import (
 func TestWhose(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	for _, size := range []int{20, 62, 64, 300} {
+	for _, size := range []int{22, 62, 64, 300} {
 		text := specs.AppendWho([]byte("Echoed: '"), 4711, 12, size)
 		g.Expect(text).To(HaveLen(len("Echoed: '") + size))
 		client, turn, ok := specs.Whose(text)
