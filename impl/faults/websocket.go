@@ -69,9 +69,23 @@ func websocketFaults() []Fault {
 		{Name: "utf8-unchecked", change: utf8Unchecked,
 			Text: "Echoes text that is not UTF-8."},
 	}, slices.Concat(
-		websocketHandshakeFaults(),
-		websocketGrammarFaults(), websocketSecurityFaults(),
+		about("handshake", websocketHandshakeFaults(), websocketGrammarFaults()),
+		about("handshake security", websocketSecurityFaults()),
+		about("masking", websocketMaskingFaults()),
+		about("framing masking", websocketFramingFaults()),
+		about("fragmentation framing", websocketFragmentationFaults()),
+		about("control", websocketControlFaults()),
+		about("limits concurrency", websocketLimitsFaults(), websocketConcurrencyFaults()),
 	)...)
+}
+
+// about names the sections of the standard that faults are about.
+func about(sections string, lists ...[]Fault) []Fault {
+	all := slices.Concat(lists...)
+	for i := range all {
+		all[i].Sections = strings.Fields(sections)
+	}
+	return all
 }
 
 // utf8Unchecked passes text on as binary, which is not validated, and sends the

@@ -36,7 +36,7 @@ func conversation() concurrency.Conversation {
 		Partial: func(c *specs.Case, who int) (string, string, concurrency.Answer) {
 			f, answer := ask(c, fmt.Sprintf("client %d, in pieces: %s", who, c.Word()))
 			if at := 1 + c.IntN(len(f.Payload)-1); who%2 == 0 && f.Opcode == frame.Text {
-				list := cut(frame.Text, string(f.Payload), at)
+				list := inFrames(frame.Text, string(f.Payload), at)
 				return masked(c, list[:1]), masked(c, list[1:]), answer
 			}
 			p := masked(c, []frame.Frame{f})
@@ -134,8 +134,9 @@ func apart() []specs.Spec {
 			func(c *specs.Case) {
 				a, b := openEcho(c), openEcho(c)
 				a.Send(frame.New(frame.Text, "A1").More())
+				a.HasRead()
 				b.Send(frame.New(frame.Text, "B1").More())
-				c.Pause(c.Timing().Gap)
+				b.HasRead()
 				a.Send(frame.New(frame.Continuation, "A2"))
 				b.Send(frame.New(frame.Continuation, "B2"))
 				a.ExpectText("A1A2")
@@ -171,7 +172,7 @@ func apart() []specs.Spec {
 			func(c *specs.Case) {
 				a, b := openEcho(c), openEcho(c)
 				a.Send(frame.New(frame.Text, "half a character: \xE2\x82").More())
-				c.Pause(c.Timing().Gap)
+				a.HasRead()
 				b.Text("a whole one: €")
 				b.ExpectText("a whole one: €")
 				a.Send(frame.New(frame.Continuation, "\xAC"))
@@ -243,7 +244,7 @@ func apart() []specs.Spec {
 					list = append(list, greeted(cl, requests[i]))
 				}
 				part(list)
-			}, specs.Perilous, specs.Clients(100), specs.Covers("WS-CONC-07"),
+			}, specs.Perilous, specs.Clients(100), specs.Heavy, specs.Covers("WS-CONC-07"),
 			specs.Cause("what has come of a request is gathered in one buffer, or the key is kept in one variable: "+sharedState)),
 
 		specs.Requirement("websocket/concurrency/subprotocols-apart", specs.Must, "RFC 6455 §4.2.2",
@@ -299,7 +300,7 @@ func apart() []specs.Spec {
 					}
 				}
 				part(list)
-			}, specs.Perilous, specs.Clients(50), specs.Covers("WS-CONC-17"),
+			}, specs.Perilous, specs.Clients(50), specs.Heavy, specs.Covers("WS-CONC-17"),
 			specs.Cause("the payload of a Ping is copied into one buffer before it is sent back: "+sharedState)),
 	}
 }
@@ -402,14 +403,11 @@ func undisturbed() []specs.Spec {
 				} {
 					other, ws := openEcho(c), openEcho(c)
 					ws.Send(frame.New(frame.Text, "begun, ").More())
-					c.Pause(c.Timing().Gap)
+					ws.HasRead()
 					end(other)
 					other.client.Close()
 					c.Pause(c.Timing().Gap)
-					ws.Ping("in between")
-					if pings(c) {
-						ws.ExpectPong("in between")
-					}
+					ws.HasRead()
 					ws.Send(frame.New(frame.Continuation, "ended"))
 					ws.ExpectText("begun, ended")
 					ws.client.Leave()
@@ -441,7 +439,7 @@ func undisturbed() []specs.Spec {
 				ws.PongsInOrder(payloads)
 				ws.pongs, ws.sent = nil, nil
 				ws.client.Leave()
-			}, specs.Perilous, specs.Covers("WS-CONC-13"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-CONC-13"),
 			specs.Cause("Pongs and messages are written by two threads without a lock, or a Pong is written between the parts of a short write")),
 	}
 }
@@ -459,7 +457,7 @@ func crowded() []specs.Spec {
 					c.Go(func() { busy(ws, i, random, data) })
 				}
 				c.Join()
-			}, specs.Perilous, specs.Clients(50), specs.Covers("WS-CONC-14"),
+			}, specs.Perilous, specs.Clients(50), specs.Heavy, specs.Covers("WS-CONC-14"),
 			specs.Cause("something that belongs to one connection is kept for all of them, or is touched by two threads at a time")),
 
 		specs.Requirement("websocket/concurrency/burst-of-clients", specs.Robust, "good engineering",
@@ -480,7 +478,7 @@ func crowded() []specs.Spec {
 				}
 				c.Join()
 				c.StillServes()
-			}, specs.Perilous, specs.Clients(200), specs.Covers("WS-CONC-15"),
+			}, specs.Perilous, specs.Clients(200), specs.Heavy, specs.Covers("WS-CONC-15"),
 			specs.Cause("few connections may wait to be accepted, and each is served a while before the next one is")),
 	}
 }
@@ -495,7 +493,7 @@ func busy(ws *conn, who int, random *rand.Rand, data string) {
 			m := fmt.Sprintf("client %d, message %d: ", who, at+i)
 			m += data[:random.IntN(2000)]
 			messages = append(messages, m)
-			parts := cut(frame.Binary, m, 1+random.IntN(len(m)))
+			parts := inFrames(frame.Binary, m, 1+random.IntN(len(m)))
 			parts = parts[:min(len(parts), 12)] // not thousands of a byte
 			if last := &parts[len(parts)-1]; !last.Fin {
 				got := 0

@@ -10,11 +10,11 @@ import (
 
 // fragmentation is RFC 6455 §5.4: messages in several frames.
 func fragmentation() []specs.Spec {
-	return slices.Concat(fragmented(), misfragmented())
+	return slices.Concat(wellFragmented(), misfragmented())
 }
 
-// fragmented is messages in fragments, as they may come.
-func fragmented() []specs.Spec {
+// wellFragmented is messages in fragments, as they may come.
+func wellFragmented() []specs.Spec {
 	const oneFrame = "every frame is taken for a message: a message ends with the frame that has FIN set, and its type is the opcode of the first one"
 	return []specs.Spec{
 		specs.Requirement("websocket/fragmentation/two-fragments", specs.Must, "RFC 6455 §5.4",
@@ -265,9 +265,12 @@ func misfragmented() []specs.Spec {
 			func(c *specs.Case) {
 				ws := open(c)
 				ws.Stays()
-				ws.Send(frame.New(frame.Text, c.Word()).More())
+				part := c.Word()
+				ws.Send(frame.New(frame.Text, part).More())
 				ws.client.HalfClose()
-				ws.ExpectWithin(patience(c, 0), gone().streaming(), waiting().streaming().nonstrict(stillOpen))
+				ws.ExpectWithin(patience(c, 0), gone().streaming(), waiting().streaming().nonstrict(stillOpen),
+					expecting("the part as a message", func(r reaction) bool { return len(r.messages) == 1 && r.messages[0].is(frame.Text, part) }).
+						nonstrict("the part comes back as if it were whole, as from coder/websocket"))
 				c.StillServes()
 			}, specs.Covers("WS-FRAG-20"), specs.Cause("the end of the stream is taken for the end of the message; what has come without FIN is dropped")),
 

@@ -76,9 +76,9 @@ func handshakeSubprotocols() []specs.Spec {
 // has to choose when it is the only one.
 func supported(c *specs.Case) string {
 	p := c.Dialect("subprotocol")
-	if offers(c, []string{p}, p) != p {
-		c.Blocked("the target does not choose the declared subprotocol %q when it is the only one", p)
-	}
+	_, a := try(c, set("Sec-WebSocket-Protocol", p))
+	judge(a.client, a.sent(), a.reaction, []outcome{chose(p)})
+	a.client.Leave()
 	return p
 }
 

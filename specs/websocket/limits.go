@@ -44,7 +44,7 @@ func announced() []specs.Spec {
 				newcomer.NotStarved("")
 				vanish(list)
 				c.StillServes()
-			}, specs.Perilous, specs.Clients(101), specs.Covers("WS-LIM-02"), specs.Cause(allocatesAnnounced)),
+			}, specs.Perilous, specs.Clients(101), specs.Heavy, specs.Covers("WS-LIM-02"), specs.Cause(allocatesAnnounced)),
 	}
 }
 
@@ -64,10 +64,10 @@ func declared() []specs.Spec {
 				size := limit(c) + 1
 				ws := open(c)
 				ws.Stays()
-				ws.stream(fmt.Sprintf("a text of %d bytes", size), cut(frame.Text, volume(c, frame.Text, size), size))
+				ws.stream(fmt.Sprintf("a text of %d bytes", size), inFrames(frame.Text, volume(c, frame.Text, size), size))
 				ws.Expect(failed(1009), failed(1008, 1002).info("failed with another code than 1009, which is for messages that are too big"))
 				c.StillServes()
-			}, specs.Perilous, specs.Covers("WS-LIM-03"),
+			}, specs.Perilous, specs.Covers("WS-LIM-03"), needsLimit,
 			specs.Cause("the limit is not enforced, or only on what comes later; compare the announced length with it before anything is read")),
 
 		specs.Requirement("websocket/limits/exactly-the-limit", specs.Robust, "RFC 6455 §10.4",
@@ -86,7 +86,7 @@ func declared() []specs.Spec {
 						ws.SendCompressed(frame.Text, data)
 					case "in fragments":
 						ws = openEcho(c)
-						ws.Send(cut(frame.Text, data, (size+3)/4)...)
+						ws.Send(inFrames(frame.Text, data, (size+3)/4)...)
 					default:
 						ws = openEcho(c)
 						ws.Text(data)
@@ -97,7 +97,7 @@ func declared() []specs.Spec {
 					}
 					ws.client.Leave()
 				}
-			}, specs.Perilous, specs.Covers("WS-LIM-04"),
+			}, specs.Perilous, specs.Covers("WS-LIM-04"), needsLimit,
 			specs.Cause("the limit is compared with < where <= is meant, or with the size of the frame, its header included")),
 
 		specs.Requirement("websocket/limits/fragments-over-the-limit-fail", specs.Must, "RFC 6455 §10.4",
@@ -107,25 +107,25 @@ func declared() []specs.Spec {
 				ws := open(c)
 				ws.Stays()
 				data := volume(c, frame.Text, 2*size)
-				list := cut(frame.Text, data, max(1, size/4))
+				list := inFrames(frame.Text, data, max(1, size/4))
 				list[len(list)-1].Fin = false
 				ws.stream(fmt.Sprintf("a text of %d bytes in %d fragments, without an end", len(data), len(list)), list)
 				ws.Expect(failed(1009, 1008).streaming(), stays().streaming().nonstrict(endless), silent().streaming().nonstrict(endless))
 				c.StillServes()
-			}, specs.Perilous, specs.Covers("WS-LIM-05"),
+			}, specs.Perilous, specs.Covers("WS-LIM-05"), needsLimit,
 			specs.Cause("the limit is compared with each frame by itself; compare it with the sum of the fragments (CVE-2014-0193)")),
 	}
 }
 
 const endless = "fragments are gathered without an end"
 
+// needsLimit ties a requirement to the declared limit of a message.
+var needsLimit = specs.Needs("max-message", "65536")
+
 // limit is the declared limit of a message, as far as it can be tried.
 func limit(c *specs.Case) int {
 	n := maxMessage(c)
-	switch {
-	case n == 0:
-		c.Unsupported("needs to know the limit of a message: declare --dialect max-message=BYTES to have this judged")
-	case n > 32<<20:
+	if n > 32<<20 {
 		c.Unsupported("the declared limit of %d bytes is more than 32 MiB, too much to be tried", n)
 	}
 	return n
@@ -146,12 +146,12 @@ func floods() []specs.Spec {
 			func(c *specs.Case) {
 				ws := open(c)
 				ws.Stays()
-				list := cut(frame.Text, ascii(c, tinyFragments), 1)
+				list := inFrames(frame.Text, ascii(c, tinyFragments), 1)
 				list[len(list)-1].Fin = false
 				ws.pour(fmt.Sprintf("%d × one byte of TEXT FIN=0", len(list)), list)
 				ws.ExpectWithin(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
 				c.StillServes()
-			}, specs.Perilous, specs.Covers("WS-LIM-06"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-06"),
 			specs.Cause("an object is kept for every fragment, or the whole message is copied for each; append to one buffer, and bound it")),
 
 		specs.Requirement("websocket/limits/flood-of-empty-fragments", specs.Robust, "RFC 6455 §10.4",
@@ -169,7 +169,7 @@ func floods() []specs.Spec {
 				c.Join()
 				ws.ExpectWithin(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
 				c.StillServes()
-			}, specs.Perilous, specs.Clients(2), specs.Covers("WS-LIM-07"),
+			}, specs.Perilous, specs.Clients(2), specs.Heavy, specs.Covers("WS-LIM-07"),
 			specs.Cause("frames of one client are handled in a loop that lets nobody else have a turn while there are more")),
 
 		specs.Requirement("websocket/limits/flood-of-pings", specs.Robust, "RFC 6455 §5.5.3",
@@ -201,7 +201,7 @@ func floods() []specs.Spec {
 					ws.Stays()
 				}
 				c.StillServes()
-			}, specs.Perilous, specs.Clients(2), specs.Covers("WS-LIM-12"),
+			}, specs.Perilous, specs.Clients(2), specs.Heavy, specs.Covers("WS-LIM-12"),
 			specs.Cause("each Ping starts something that is never waited for, a task or a thread; answer it where it is read")),
 
 		specs.Requirement("websocket/limits/flood-of-unread-pongs", specs.Robust, "RFC 6455 §5.5.2",
@@ -216,7 +216,7 @@ func floods() []specs.Spec {
 				newcomer.NotStarved("")
 				ws.client.Reset()
 				c.StillServes()
-			}, specs.Perilous, specs.Clients(2), specs.Covers("WS-LIM-13"),
+			}, specs.Perilous, specs.Clients(2), specs.Heavy, specs.Covers("WS-LIM-13"),
 			specs.Cause("Pongs are queued without a bound for a client that takes none, until the memory is gone; stop reading from it")),
 	}
 }
@@ -276,7 +276,7 @@ func slowClients() []specs.Spec {
 						Sent: ws.exchange(), Expected: []string{"the server stops reading, or fails the connection"}}, false)
 				}
 				c.StillServes()
-			}, specs.Perilous, specs.Clients(3), specs.Covers("WS-LIM-08", "WS-CONC-11"),
+			}, specs.Perilous, specs.Clients(3), specs.Heavy, specs.Covers("WS-LIM-08", "WS-CONC-11"),
 			specs.Cause("a write to a client that does not read waits where everyone else waits too; wait for each client apart, and stop reading from one that takes nothing")),
 
 		specs.Requirement("websocket/limits/client-that-reads-late", specs.Must, "RFC 6455 §5.2",
@@ -307,7 +307,7 @@ func slowClients() []specs.Spec {
 				if ws.end == "" && ws.close == nil {
 					ws.Stays()
 				}
-			}, specs.Perilous, specs.Covers("WS-LIM-09"), specs.Cause(shortWrites)),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-09"), specs.Cause(shortWrites)),
 
 		specs.Requirement("websocket/limits/client-that-reads-slowly", specs.Must, "RFC 6455 §5.2",
 			"Long messages come back whole to a client that reads them a little at a time.",
@@ -333,7 +333,7 @@ func slowClients() []specs.Spec {
 					ws.ExpectBinary(data)
 				}
 				c.Join()
-			}, specs.Perilous, specs.Covers("WS-LIM-17"), specs.Cause(shortWrites)),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-17"), specs.Cause(shortWrites)),
 
 		specs.Requirement("websocket/limits/slow-frames", specs.Robust, "good engineering",
 			"Twenty clients that send a frame byte by byte keep nobody else waiting.",
@@ -443,7 +443,7 @@ func manyClients() []specs.Spec {
 					}
 					ws.client.Leave()
 				}
-			}, specs.Perilous, specs.Covers("WS-LIM-14"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-14"),
 			specs.Cause("the place or the file descriptor of a client that has left is never freed")),
 
 		specs.Requirement("websocket/limits/connections-dropped-anywhere", specs.Robust, "good engineering",
@@ -453,7 +453,7 @@ func manyClients() []specs.Spec {
 					drop(c, i)
 				}
 				c.StillServes()
-			}, specs.Perilous, specs.Covers("WS-LIM-15"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-15"),
 			specs.Cause("what belongs to a connection is only freed at the end of a closing handshake; free it however the connection ends")),
 
 		specs.Requirement("websocket/limits/idle-crowd", specs.Robust, "good engineering",
@@ -475,7 +475,7 @@ func manyClients() []specs.Spec {
 					}
 				}
 				part(list)
-			}, specs.Perilous, specs.Clients(300), specs.Covers("WS-LIM-16"),
+			}, specs.Perilous, specs.Clients(300), specs.Heavy, specs.Covers("WS-LIM-16"),
 			specs.Cause("a table of clients has a fixed size; declare --dialect class=pool:N if it is meant to")),
 	}
 }
@@ -547,7 +547,7 @@ func volumes() []specs.Spec {
 				}
 				ws.messages, ws.sent = nil, nil
 				ws.Stays()
-			}, specs.Perilous, specs.Covers("WS-LIM-18"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-18"),
 			specs.Cause("messages that arrive together are dropped, or each is handled by a task of its own, in no order")),
 
 		specs.Requirement("websocket/limits/tiny-and-large-fragments", specs.Robust, "RFC 6455 §5.4",
@@ -555,7 +555,7 @@ func volumes() []specs.Spec {
 			func(c *specs.Case) {
 				tinyAndLarge(c, 140, false)
 				tinyAndLarge(c, 60_000, true)
-			}, specs.Perilous, specs.Covers("WS-LIM-19"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-19"),
 			specs.Cause("a pointer into the buffer is kept while the buffer grows and moves (CVE-2017-2922)")),
 
 		specs.Requirement("websocket/limits/thousand-round-trips", specs.Robust, "RFC 6455 §6.2",
@@ -564,17 +564,17 @@ func volumes() []specs.Spec {
 				began := time.Now()
 				roundTrips(c, frame.Text, 1024)
 				c.Note("1000 echoes of 1 KiB took %s", time.Since(began).Round(time.Millisecond))
-			}, specs.Covers("WS-LIM-20"), specs.Cause(losesCount)),
+			}, specs.Heavy, specs.Covers("WS-LIM-20"), specs.Cause(losesCount)),
 
 		specs.Requirement("websocket/limits/round-trips-of-text", specs.Must, "RFC 6455 §6.2",
 			"1000 texts of 0 to 4096 bytes come back, each before the next is sent.",
 			func(c *specs.Case) { roundTrips(c, frame.Text, 0, 16, 64, 256, 1024, 4096) },
-			specs.Covers("WS-LIM-20"), specs.Cause(losesCount)),
+			specs.Heavy, specs.Covers("WS-LIM-20"), specs.Cause(losesCount)),
 
 		specs.Requirement("websocket/limits/round-trips-of-binary", specs.Must, "RFC 6455 §6.2",
 			"1000 binary messages of 0 to 4096 bytes come back, each before the next is sent.",
 			func(c *specs.Case) { roundTrips(c, frame.Binary, 0, 16, 64, 256, 1024, 4096) },
-			specs.Covers("WS-LIM-20"), specs.Cause(losesCount)),
+			specs.Heavy, specs.Covers("WS-LIM-20"), specs.Cause(losesCount)),
 
 		specs.Requirement("websocket/limits/chopped-writes", specs.Must, "RFC 6455 §5.2",
 			"A long frame that arrives in pieces of 64 to 2048 bytes comes back as it was.",
@@ -584,7 +584,7 @@ func volumes() []specs.Spec {
 					chopped(c, [...]frame.Opcode{frame.Text, frame.Binary}[i%2], size, piece)
 					chopped(c, [...]frame.Opcode{frame.Binary, frame.Text}[i%2], size/4, piece)
 				}
-			}, specs.Perilous, specs.Covers("WS-FR-19"),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-FR-19"),
 			specs.Cause("a read is taken for a frame; read on until the announced length has come")),
 
 		specs.Requirement("websocket/limits/fragments-of-1300-bytes", specs.Must, "RFC 6455 §5.4",
@@ -600,7 +600,7 @@ func volumes() []specs.Spec {
 						comesBackCut(c, op, 1000*piece, piece)
 					}
 				}
-			}, specs.Covers("WS-FRAG-03"), specs.Cause(forgetsFragments)),
+			}, specs.Heavy, specs.Covers("WS-FRAG-03"), specs.Cause(forgetsFragments)),
 
 		specs.Requirement("websocket/limits/fragments-of-kibibytes", specs.Must, "RFC 6455 §5.4",
 			"Messages of 1000 KiB in fragments of 1, 4 and 16 KiB come back as they were.",
@@ -610,7 +610,7 @@ func volumes() []specs.Spec {
 						comesBackCut(c, op, 1000<<10, piece)
 					}
 				}
-			}, specs.Perilous, specs.Covers("WS-FRAG-03", "WS-FRAG-05"), specs.Cause(forgetsFragments)),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-FRAG-03", "WS-FRAG-05"), specs.Cause(forgetsFragments)),
 
 		specs.Requirement("websocket/limits/fragments-of-mebibytes", specs.Must, "RFC 6455 §5.4",
 			"Messages of 4 MiB in fragments of 64 KiB to 4 MiB come back as they were.",
@@ -620,14 +620,14 @@ func volumes() []specs.Spec {
 						comesBackCut(c, op, 4<<20, piece)
 					}
 				}
-			}, specs.Perilous, specs.Covers("WS-FRAG-05"), specs.Cause(forgetsFragments)),
+			}, specs.Perilous, specs.Heavy, specs.Covers("WS-FRAG-05"), specs.Cause(forgetsFragments)),
 	}
 	for _, size := range []int{64, 256, 1 << 10, 4 << 10, 8 << 10, 16 << 10} {
 		name, title := fmt.Sprintf("%d-kib", size), fmt.Sprintf("%d KiB", size)
-		options := []specs.Option{specs.Covers("WS-FR-06"), specs.Cause(truncates)}
+		options := []specs.Option{specs.Covers("WS-FR-06"), specs.Cause(truncates), specs.Heavy}
 		if size >= 1<<10 {
 			name, title = fmt.Sprintf("%d-mib", size>>10), fmt.Sprintf("%d MiB", size>>10)
-			options = []specs.Option{specs.Covers("WS-FR-07"), specs.Cause(truncates), specs.Perilous}
+			options = []specs.Option{specs.Covers("WS-FR-07"), specs.Cause(truncates), specs.Heavy, specs.Perilous}
 		}
 		list = append(list, specs.Requirement("websocket/limits/messages-of-"+name, specs.Must, "RFC 6455 §5.2",
 			"A text and a binary message of "+title+" in one frame each come back as they were.",
@@ -650,7 +650,7 @@ const (
 func comesBackCut(c *specs.Case, op frame.Opcode, size, piece int) {
 	ws := openEcho(c)
 	data := volume(c, op, size)
-	list := cut(op, data, piece)
+	list := inFrames(op, data, piece)
 	what := fmt.Sprintf("a %s message of %d bytes in one frame", op, size)
 	if len(list) > 1 {
 		what = fmt.Sprintf("a %s message of %d bytes in %d fragments", op, size, len(list))

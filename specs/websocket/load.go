@@ -83,19 +83,9 @@ func (ws *conn) say(what string) {
 	ws.client.Decoded("→ %s", what)
 }
 
-// cut cuts a message into frames of at most size bytes.
-func cut(op frame.Opcode, data string, size int) (list []frame.Frame) {
-	for first := true; first || data != ""; first = false {
-		n := min(size, len(data))
-		f := frame.New(frame.Continuation, data[:n])
-		if first {
-			f.Opcode = op
-		}
-		data = data[n:]
-		f.Fin = data == ""
-		list = append(list, f)
-	}
-	return list
+// inFrames is a message in frames of at most size bytes.
+func inFrames(op frame.Opcode, data string, size int) []frame.Frame {
+	return fragmented(op, cut(data, size)...)
 }
 
 // comesBack waits for a message that must come back, and says whether it did;
@@ -116,7 +106,7 @@ func largest(c *specs.Case, sizes ...int) int {
 		ws := openEcho(c)
 		ws.brief = true
 		data := volume(c, frame.Text, size)
-		ws.stream(fmt.Sprintf("a text of %d bytes", size), cut(frame.Text, data, size))
+		ws.stream(fmt.Sprintf("a text of %d bytes", size), inFrames(frame.Text, data, size))
 		took := ws.comesBack(frame.Text, data)
 		ws.client.Leave()
 		if took {
@@ -157,6 +147,18 @@ func (ws *conn) NotStarved(nonstrict string) {
 	reason.Message += ": " + nonstrict
 	ws.c.Admit(specs.NonStrict, reason, timedOut)
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil
+}
+
+// HasRead waits until the server has read what was sent: a Ping behind it, inside
+// a message or not, is answered. Where Pings are not, it gives it a moment.
+func (ws *conn) HasRead() {
+	if !pings(ws.c) {
+		ws.c.Pause(ws.c.Timing().Gap)
+		return
+	}
+	mark := "read-" + ws.c.Word()
+	ws.Ping(mark)
+	ws.ExpectPong(mark)
 }
 
 // crowd is n connections with their opening handshakes. A reason makes a refusal

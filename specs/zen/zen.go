@@ -19,6 +19,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "zen",
 		Source:   "tutorial 000",
+		Rows:     append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "?" },
 		Scale:    func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
 		Hello: func(cl *specs.Client) {

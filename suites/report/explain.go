@@ -31,6 +31,9 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 	if len(r.Covers) > 0 {
 		p.labelled("covers", strings.Join(r.Covers, ", "), maxValue)
 	}
+	if len(r.Autobahn) > 0 {
+		p.labelled("Autobahn", strings.Join(r.Autobahn, ", "), maxValue)
+	}
 	if r.Dialect != "" {
 		p.labelled("dialect", r.Dialect+": declared it binds like a MUST, declared otherwise this is unsupported", maxValue)
 	}

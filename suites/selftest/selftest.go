@@ -33,6 +33,11 @@ type Options struct {
 	// degenerate server by degenerate/name.
 	Protocols, Faults, Specs []string
 
+	// Full runs every spec against every fault. Otherwise a fault that is about
+	// certain sections meets their specs first, and the others only if none of
+	// those catches it, or if they would catch nothing at all.
+	Full bool
+
 	Width    int                   // pairs at a time; 0 is DefaultWidth
 	Timing   specs.Timing          // zero is DefaultTiming
 	Seed     uint64                // of the random input
@@ -79,7 +84,9 @@ func dialects(protocol string, spec specs.Spec) map[string]specs.Setting {
 // one, with messages that do not cost a megabyte each, and as the spec needs it.
 func setUp(spec specs.Spec) map[string]string {
 	dialects := suites.Bundled("websocket")
-	dialects["max-message"] = "1048576"
+	if !spec.Heavy {
+		dialects["max-message"] = "1048576"
+	}
 	for _, n := range spec.Needs {
 		dialects[n.Key] = n.Example
 	}
@@ -112,12 +119,22 @@ type pair struct {
 // or the environment; gaps are in the Matrix.
 func Run(ctx context.Context, o Options) (*Matrix, error) {
 	began := time.Now()
-	pairs, err := plan(o)
+	all, err := plan(o)
 	if err != nil {
 		return nil, err
 	}
+	pairs, rest := all, []*pair(nil)
+	if !o.Full {
+		pairs, rest = near(all)
+	}
 	if err := execute(ctx, o, pairs); err != nil {
 		return nil, err
+	}
+	if rest = needed(pairs, rest, len(o.Faults) > 0); len(rest) > 0 {
+		if err := execute(ctx, o, rest); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, rest...)
 	}
 	for _, p := range pairs {
 		if p.kind != reference || p.passes() {
@@ -134,6 +151,31 @@ func Run(ctx context.Context, o Options) (*Matrix, error) {
 	return m, nil
 }
 
+// near divides pairs into those whose spec stands in a section that the fault is
+// about, and the rest.
+func near(all []*pair) (pairs, rest []*pair) {
+	for _, p := range all {
+		if p.kind != faulty || len(p.fault.Sections) == 0 || slices.Contains(p.fault.Sections, p.spec.Section()) {
+			pairs = append(pairs, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return pairs, rest
+}
+
+// needed are those of the rest whose fault no spec has caught, or, unless the
+// faults were selected, whose spec has caught none.
+func needed(done, rest []*pair, selected bool) []*pair {
+	caught, catches := map[string]bool{}, map[string]bool{}
+	for _, p := range done {
+		if p.kind == faulty && p.catches() {
+			caught[p.key()], catches[p.spec.ID] = true, true
+		}
+	}
+	return slices.DeleteFunc(rest, func(p *pair) bool { return caught[p.key()] && (selected || catches[p.spec.ID]) })
+}
+
 // Catches returns the faults that a spec catches, in the order of faults.For.
 func Catches(ctx context.Context, specID string) ([]faults.Fault, error) {
 	return catches(ctx, specID, Options{})
@@ -145,9 +187,15 @@ func catches(ctx context.Context, specID string, o Options) ([]faults.Fault, err
 	if err != nil {
 		return nil, err
 	}
-	pairs = slices.DeleteFunc(pairs, func(p *pair) bool { return p.kind != faulty })
+	pairs, rest := near(slices.DeleteFunc(pairs, func(p *pair) bool { return p.kind != faulty }))
 	if err := execute(ctx, o, pairs); err != nil {
 		return nil, err
+	}
+	if !slices.ContainsFunc(pairs, (*pair).catches) && len(rest) > 0 {
+		if err := execute(ctx, o, rest); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, rest...)
 	}
 	var caught []faults.Fault
 	for _, p := range pairs {
@@ -208,6 +256,9 @@ func plan(o Options) ([]*pair, error) {
 				pairs = append(pairs, &pair{protocol: p, spec: s, kind: degenerate, fault: f})
 			}
 			for _, f := range faulted {
+				if s.Heavy && !doublestar.MatchUnvalidated(f.Load, s.ID) {
+					continue
+				}
 				if f.Bound == 0 || s.Clients <= f.Bound || s.Queues {
 					pairs = append(pairs, &pair{protocol: p, spec: s, kind: faulty, fault: f})
 				}
@@ -224,12 +275,39 @@ func plan(o Options) ([]*pair, error) {
 	return pairs, nil
 }
 
-// execute runs the pairs in a bounded pool.
+// execute runs the pairs in bounded pools: those that mostly wait, and then
+// those that make the machine work.
 func execute(ctx context.Context, o Options, pairs []*pair) error {
-	width, timing := o.Width, o.timing()
+	width := o.Width
 	if width <= 0 {
 		width = DefaultWidth
 	}
+	var light, heavy []*pair
+	for _, p := range pairs {
+		if p.spec.Heavy && p.kind != degenerate {
+			heavy = append(heavy, p)
+		} else {
+			light = append(light, p)
+		}
+	}
+	done := func(n int) {
+		if o.Progress != nil {
+			o.Progress(n, len(pairs))
+		}
+	}
+	if err := abreast(ctx, o, width, light, done); err != nil {
+		return err
+	}
+	return abreast(ctx, o, min(width, heavyWidth), heavy, func(n int) { done(len(light) + n) })
+}
+
+// heavyWidth is how many pairs run at a time that make the machine work.
+const heavyWidth = 2
+
+// abreast runs pairs, so many at a time. ended is called after each with how
+// many have, not concurrently.
+func abreast(ctx context.Context, o Options, width int, pairs []*pair, ended func(n int)) error {
+	timing := o.timing()
 	// Shuffled, so that pairs that wait and pairs that work run side by side.
 	order := rand.New(rand.NewPCG(1, 2)).Perm(len(pairs))
 	var (
@@ -260,9 +338,8 @@ func execute(ctx context.Context, o Options, pairs []*pair) error {
 			if err != nil && first == nil {
 				first = err
 			}
-			if done++; o.Progress != nil {
-				o.Progress(done, len(pairs))
-			}
+			done++
+			ended(done)
 		})
 	}
 	wg.Wait()
