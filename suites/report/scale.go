@@ -156,6 +156,28 @@ func (s *Scale) OK() bool {
 	return s.NeverServed == 0 && (s.Recovery == nil || s.Recovery.Served)
 }
 
+// result is the scenario as one result, for formats that know nothing else.
+func (s *Scale) result() Result {
+	res := Result{ID: s.Protocol + "/scale/all-clients-served", Protocol: s.Protocol, Section: "scale", Level: specs.Robust, Clause: "--clients",
+		Title:      fmt.Sprintf("%s are served at once, each with its own answers.", count64(int64(s.Clients), "client", "clients")),
+		Verdict:    specs.Pass,
+		DurationMS: s.DurationMS, Attempts: 1}
+	if !s.OK() {
+		res.Verdict = specs.Fail
+		res.Reason = &Reason{Code: specs.NotServing, Message: s.headline()}
+		for _, e := range s.Errors {
+			if !e.Harmless {
+				res.Reason.Code, res.Reason.Sent, res.Reason.Received = e.Code, e.First.Sent, e.First.Received
+				if e.First.Expected != "" {
+					res.Reason.Expected = []string{e.First.Expected}
+				}
+				break
+			}
+		}
+	}
+	return res
+}
+
 // WriteScale writes what came of the scenario, the verdict last.
 func WriteScale(w io.Writer, r *Report, o TerminalOptions) error {
 	p := newPage(o)
@@ -180,11 +202,19 @@ func (p *page) scale(s *Scale) {
 	row("connections", fmt.Sprintf("%s made, %s a second", grouped(int64(c.Made)), grouped(int64(c.PerSecond))),
 		fmt.Sprintf("%s refused", grouped(int64(c.Refused))), fmt.Sprintf("%s delayed", grouped(int64(c.Delayed))), fmt.Sprintf("%s lost", grouped(int64(c.Lost))),
 		fmt.Sprintf("at most %s at once", grouped(int64(c.MostOpen))))
-	row("clients", fmt.Sprintf("%s served", grouped(int64(s.Served))), fmt.Sprintf("%s never served", grouped(int64(s.NeverServed))),
-		fmt.Sprintf("the last after %s", span(s.ServedAfter.Max)))
-	row("round trips", fmt.Sprintf("%s right", grouped(s.RoundTrips.Right)),
-		fmt.Sprintf("%s a second for %s", grouped(int64(s.RoundTrips.PerSecond)), span(s.HoldMS)),
-		fmt.Sprintf("%s to %s for each client", grouped(s.RoundTrips.Least), grouped(s.RoundTrips.Most)))
+	clients := []string{fmt.Sprintf("%s served", grouped(int64(s.Served))), fmt.Sprintf("%s never served", grouped(int64(s.NeverServed)))}
+	if s.Served > 0 {
+		clients = append(clients, fmt.Sprintf("at the latest after %s", span(s.ServedAfter.Max)))
+	}
+	row("clients", clients...)
+	trips := []string{fmt.Sprintf("%s right", grouped(s.RoundTrips.Right))}
+	if s.HoldMS > 0 {
+		trips = append(trips, fmt.Sprintf("%s a second for %s", grouped(int64(s.RoundTrips.PerSecond)), span(s.HoldMS)))
+	}
+	if s.RoundTrips.Most > 0 {
+		trips = append(trips, fmt.Sprintf("%s to %s for each client", grouped(s.RoundTrips.Least), grouped(s.RoundTrips.Most)))
+	}
+	row("round trips", trips...)
 	if l := s.Latency; l.Count > 0 {
 		row("answer time", "p50 "+span(l.P50), "p90 "+span(l.P90), "p99 "+span(l.P99), "p99.9 "+span(l.P999), "max "+span(l.Max))
 	}
@@ -222,15 +252,21 @@ func (p *page) scaleError(e ScaleError) {
 func (p *page) scaleHeadline(r *Report) {
 	s := r.Scale
 	verdict, c := "served", green
-	var what []string
-	if !s.OK() {
+	switch {
+	case !s.OK() && s.NeverServed > 0:
 		verdict, c = "not all served", red
-		if s.NeverServed == 0 {
-			verdict = "not all right"
-		}
+	case !s.OK():
+		verdict, c = "not all right", red
+	case s.Ended != "complete":
+		verdict, c = "incomplete", yellow
 	}
-	what = append(what, fmt.Sprintf("%s of %s", grouped(int64(s.Served)), count64(int64(s.Clients), "client", "clients")))
-	what = append(what, count64(s.RoundTrips.Right, "right answer", "right answers"))
+	p.marked(c, verdict, fmt.Sprintf(": %s · %s · seed %d", s.headline(), span(r.Run.DurationMS), r.Run.Seed))
+}
+
+// headline counts what matters.
+func (s *Scale) headline() string {
+	what := []string{fmt.Sprintf("%s of %s", grouped(int64(s.Served)), count64(int64(s.Clients), "client", "clients")),
+		count64(s.RoundTrips.Right, "right answer", "right answers")}
 	for _, e := range s.Errors {
 		if !e.Harmless {
 			what = append(what, fmt.Sprintf("%s %s", grouped(e.Count), shorten(string(e.Code), 40)))
@@ -241,11 +277,8 @@ func (p *page) scaleHeadline(r *Report) {
 	}
 	if s.Ended != "complete" {
 		what = append(what, s.Ended)
-		if c == green {
-			verdict, c = "incomplete", yellow
-		}
 	}
-	p.marked(c, verdict, fmt.Sprintf(": %s · %s · seed %d", strings.Join(what, ", "), span(r.Run.DurationMS), r.Run.Seed))
+	return strings.Join(what, ", ")
 }
 
 // span makes a time readable, to two figures or more.

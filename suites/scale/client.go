@@ -97,7 +97,11 @@ func (w *worker) feed(c *client, p []byte, now time.Duration) bool {
 		w.options.Talk.Hear(h)
 		w.out, data, c.seen = h.Reply, data[h.Used:], int32(h.Seen)
 		if h.Heard == specs.Failed {
-			w.failed(c, fault{code: h.Code, message: h.Problem, expected: h.Expected, received: data})
+			f := fault{code: h.Code, message: h.Problem, received: data}
+			if c.due {
+				f.expected = h.Expected
+			}
+			w.failed(c, f)
 			return false
 		}
 		if h.Heard == specs.Answered {
