@@ -364,7 +364,7 @@ func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
 	open := 0
 	c.mu.Lock()
 	for _, cl := range c.clients {
-		if !cl.left && !cl.conn.Gone() {
+		if !cl.left.Load() && !cl.conn.Gone() {
 			open++
 		}
 	}
@@ -482,7 +482,7 @@ func (c *Case) Join() {
 func (c *Case) nothingLeftOver() {
 	for _, cl := range c.clients {
 		switch s := cl.conn.State(); {
-		case cl.left:
+		case cl.left.Load():
 		case cl.Session != nil:
 			cl.Session.LeftOver()
 		case len(s.Unread) > 0:

@@ -9,7 +9,7 @@ import (
 )
 
 func websocketFaults() []Fault {
-	return append([]Fault{
+	return slices.Concat(about("handshake framing masking control closing text", []Fault{
 		// The opening handshake.
 		{Name: "request-in-one-read", change: handler(func(next impl.Handler) impl.Handler {
 			asked := false
@@ -68,15 +68,18 @@ func websocketFaults() []Fault {
 		// Text.
 		{Name: "utf8-unchecked", change: utf8Unchecked,
 			Text: "Echoes text that is not UTF-8."},
-	}, slices.Concat(
+	}),
 		about("handshake", websocketHandshakeFaults(), websocketGrammarFaults()),
 		about("handshake security", websocketSecurityFaults()),
 		about("masking", websocketMaskingFaults()),
 		about("framing masking", websocketFramingFaults()),
 		about("fragmentation framing", websocketFragmentationFaults()),
 		about("control", websocketControlFaults()),
+		about("text", websocketTextFaults()),
+		about("closing", websocketClosingFaults()),
+		about("deflate extensions", websocketDeflateFaults()),
 		about("limits concurrency", websocketLimitsFaults(), websocketConcurrencyFaults()),
-	)...)
+	)
 }
 
 // about names the sections of the standard that faults are about.
