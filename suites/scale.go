@@ -87,7 +87,9 @@ func (r *run) hold(ctx context.Context, o Observer) error {
 		return usagef("--clients: this is %s, which has no scenario with many clients: %s have one", s.protocol.Name, strings.Join(scalable(), ", "))
 	}
 	if o.Ready != nil {
-		o.Ready(r.report, 0)
+		ahead := *r.report // what is to come, for the header
+		ahead.Scale = &report.Scale{Clients: plan.Clients, ForMS: ms(plan.forDuration())}
+		o.Ready(&ahead, 0)
 	}
 	d := dialer(s.address, s.tls)
 	talk, err := s.protocol.Scale(specs.Crowd{Target: d, Seed: uint64(plan.Seed),

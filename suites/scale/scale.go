@@ -106,12 +106,11 @@ type conductor struct {
 	engine engine
 	result *report.Scale
 
-	interval             time.Duration // of the series
-	sampled              time.Time
-	made, right, errors  int64 // when last sampled
-	progressed           time.Time
-	progressRight        int64
-	rightBefore, heldFor int64
+	interval            time.Duration // of the series
+	sampled             time.Time
+	made, right, errors int64 // when last sampled
+	progressed          time.Time
+	progressRight       int64
 }
 
 const (

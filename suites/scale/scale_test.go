@@ -290,7 +290,7 @@ func lines(c net.Conn, change func([]byte) []byte) {
 		}
 		for _, line := range strings.SplitAfter(string(b[:n]), "\r\n") {
 			if line != "" {
-				io.WriteString(c, string(change([]byte("Echoed: '"+strings.TrimRight(line, "\r\n")+"'\r\n"))))
+				_, _ = c.Write(change([]byte("Echoed: '" + strings.TrimRight(line, "\r\n") + "'\r\n")))
 			}
 		}
 	}

@@ -44,11 +44,8 @@ import (
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "client" {
-		if err := client(os.Args[2:]); err != nil {
-			fmt.Fprintln(os.Stderr, "bench client:", err)
-			os.Exit(1)
-		}
-		return
+		fmt.Fprintln(os.Stderr, "bench client:", client(os.Args[2:]))
+		os.Exit(1)
 	}
 	var b bench
 	var what, protocols, clients, models string
@@ -71,7 +68,8 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// client is our own client, in a process of its own, until it is killed.
+// client is our own client, in a process of its own, until it is killed. That it
+// returns is an error.
 func client(args []string) error {
 	if len(args) != 4 {
 		return errors.New("write client ENGINE PROTOCOL PORT CLIENTS")
