@@ -3,6 +3,7 @@ module conform
 go 1.26.0
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/bmatcuk/doublestar/v4 v4.10.4
 	github.com/gobwas/ws v1.5.0
 	github.com/klauspost/compress v1.20.3

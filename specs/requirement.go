@@ -203,6 +203,10 @@ type Protocol struct {
 	// Abreast says that connections may be made and ended while others are:
 	// no known server of the protocol minds.
 	Abreast bool
+	// Scale makes the conversation of the scale scenario (--clients N). Nil
+	// where the protocol has none: what a client hears must be an answer to
+	// it, on a connection that lasts.
+	Scale func(Crowd) (Talk, error)
 }
 
 // Specs lists the requirements in the order of the standard.

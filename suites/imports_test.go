@@ -18,6 +18,8 @@ func TestImportsRunDownhill(t *testing.T) {
 		"cmd/conform",
 		"suites/selftest",
 		"suites",
+		"suites/scale/bench",
+		"suites/scale",
 		"suites/report",
 		"suites/target",
 		"specs/zen specs/echo specs/calc specs/websocket",

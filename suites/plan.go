@@ -39,6 +39,14 @@ type Plan struct {
 	Insecure bool   // the certificate of a tls or wss target is not verified
 	CA       string // a file of PEM certificates that it is verified by; empty is the system's
 
+	// Clients is how many clients are held at once, instead of running the
+	// requirements; 0 runs them. For is how long all of them converse; 0
+	// follows from their number. Self is the program that serves the bundled
+	// implementation in a process of its own, as conform serve does.
+	Clients int
+	For     time.Duration
+	Self    string
+
 	Tool report.Tool
 }
 
@@ -134,6 +142,9 @@ func (p Plan) Check() error {
 		}
 	}
 	if _, err := p.dialects(protocols); err != nil {
+		return err
+	}
+	if err := p.checkScale(protocols); err != nil {
 		return err
 	}
 	_, err := p.selection(protocols)

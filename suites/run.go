@@ -23,6 +23,8 @@ type Observer struct {
 	Ready func(r *report.Report, requirements int)
 	// Progress is called whenever a case begins or ends.
 	Progress func(done, failed int, running []string)
+	// Scale is called once a second while many clients are held.
+	Scale func(report.ScaleProgress)
 }
 
 // Run carries out a plan. It returns an error only for a plan that is wrong, a
@@ -56,7 +58,11 @@ func Run(ctx context.Context, plan Plan, o Observer) (*report.Report, error) {
 	}}
 	defer r.stop()
 	err := r.prepare(ctx)
-	if err == nil {
+	switch {
+	case err != nil:
+	case plan.Clients > 0:
+		err = r.hold(ctx, o)
+	default:
 		err = r.execute(ctx, o)
 	}
 	var usage *UsageError
@@ -101,6 +107,8 @@ func (r *run) prepare(ctx context.Context) error {
 		err = r.prepareTarget(ctx, *plan.Target)
 	case plan.Exec != "":
 		err = r.prepareExec(ctx)
+	case plan.Clients > 0:
+		err = r.prepareReference(ctx)
 	default:
 		err = r.prepareBundled()
 	}
@@ -399,6 +407,9 @@ func (r *run) conclude(ctx context.Context) {
 	}
 	if outOfTime && rep.Summary.Cause == "" {
 		rep.Summary.Cause = context.Cause(ctx).Error()
+	}
+	if rep.Scale != nil {
+		r.concludeScale(interrupted)
 	}
 }
 

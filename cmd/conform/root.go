@@ -23,6 +23,7 @@ const longHelp = `conform tells whether a network server keeps to its protocol, 
   conform                                  test the bundled reference implementation
   conform --target localhost:1060          test a server that is running
   conform --exec 'python3 zen.py {port}'   start a server, test it, stop it
+  conform --target … --clients 1000        hold many clients at once, and measure
 
 The protocol is detected when it is not named with --protocol. A requirement has
 an ID, protocol/section/name: conform list shows them, conform explain ID tells
@@ -92,6 +93,8 @@ func newRoot() *cobra.Command {
 	flags.IntVar(&f.plan.Jobs, "jobs", suites.DefaultJobs, "run `N` cases at a time, if the target bears it")
 	flags.DurationVar(&f.plan.Timeout, "timeout", suites.DefaultTimeout, "the budget of the whole run, as a `duration`")
 	flags.Float64Var(&f.plan.Pace, "pace", 1, "multiply every wait by `N`, which follows the target's own pace")
+	flags.IntVar(&f.plan.Clients, "clients", 0, "hold `N` clients at once, all conversing, instead of running requirements")
+	flags.DurationVar(&f.plan.For, "for", 0, "how long all of --clients converse, as a `duration`; by default 1s to 5s, by their number")
 	flags.Int64Var(&f.plan.Seed, "seed", 0, "draw random input from this `number`; 0 draws one and prints it")
 	flags.StringArrayVar(&f.reports, "report", nil, "write a report as `FORMAT=PATH`: "+strings.Join(report.Formats(), ", ")+"; PATH - is standard output (repeatable)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
@@ -135,6 +138,15 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	if cmd.Flags().Changed("timeout") && plan.Timeout <= 0 {
 		return fmt.Errorf("--timeout %s: write a positive duration, as in 90s", plan.Timeout)
 	}
+	if cmd.Flags().Changed("clients") && plan.Clients < 1 {
+		return fmt.Errorf("--clients %d: write a number from 1 on", plan.Clients)
+	}
+	if cmd.Flags().Changed("for") && plan.For <= 0 {
+		return fmt.Errorf("--for %s: write a positive duration, as in 10s", plan.For)
+	}
+	if plan.Self, err = os.Executable(); err != nil && plan.Clients > 0 {
+		return kitError{err}
+	}
 	if f.verbose && f.quiet {
 		return fmt.Errorf("--verbose and --quiet exclude each other")
 	}
@@ -167,24 +179,33 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	// First of the look at the target, then of the requirements.
 	progress := newProgress(stderr, 0)
 	progress.Update(0, 0, []string{"at " + cmp.Or(f.target, f.exec, "the bundled implementation")})
+	counting := counter{w: stderr, terminal: isTerminal(stderr), width: width(stderr)}
 	result, err := suites.Run(cmd.Context(), plan, suites.Observer{
 		Ready: func(r *report.Report, requirements int) {
 			progress.Stop()
 			if !f.quiet {
 				_ = report.WriteHeader(stdout, r, requirements, options)
 			}
-			progress = newProgress(stderr, requirements)
+			if plan.Clients == 0 {
+				progress = newProgress(stderr, requirements)
+			}
 		},
+		Scale:    func(p report.ScaleProgress) { counting.show(p) },
 		Progress: func(done, failed int, running []string) { progress.Update(done, failed, running) },
 	})
 	progress.Stop()
+	counting.clear()
 	if err != nil {
 		return err
 	}
 	if err := sinks.write(result); err != nil {
 		return kitError{err}
 	}
-	if len(result.Results) == 0 {
+	if result.Scale != nil {
+		if err := report.WriteScale(stdout, result, options); err != nil {
+			return kitError{fmt.Errorf("writing the result: %w", err)}
+		}
+	} else if len(result.Results) == 0 {
 		fmt.Fprintf(stderr, "conform: %s\n", oneLine(result.Summary.Cause))
 	} else if err := report.WriteTerminal(stdout, result, options); err != nil {
 		return kitError{fmt.Errorf("writing the result: %w", err)}
@@ -193,6 +214,33 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 		return exitError(code)
 	}
 	return nil
+}
+
+// counter shows how the clients of --clients fare, a line a second.
+type counter struct {
+	w        io.Writer
+	terminal bool
+	width    int
+	shown    bool
+}
+
+func (c *counter) show(p report.ScaleProgress) {
+	line := p.String()
+	if !c.terminal {
+		fmt.Fprintln(c.w, line)
+		return
+	}
+	if runes := []rune(line); c.width > 0 && len(runes) >= c.width {
+		line = string(runes[:c.width-1])
+	}
+	fmt.Fprintf(c.w, "\r\x1b[K%s", line)
+	c.shown = true
+}
+
+func (c *counter) clear() {
+	if c.shown {
+		io.WriteString(c.w, "\r\x1b[K")
+	}
 }
 
 func newProgress(stderr io.Writer, total int) *report.Progress {

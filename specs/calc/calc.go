@@ -33,6 +33,7 @@ func Protocol() specs.Protocol {
 			cl.ExpectOneOf(answers...)
 		},
 		Leave: lines.Leave,
+		Scale: scale,
 		Dialects: []specs.Dialect{
 			{Key: "label", Values: []string{"integers", "numbers"}, Detect: detectLabel,
 				Text: "whether answers say «Sum of input integers» (example 6) or «Sum of input numbers» (example 3)"},

@@ -23,6 +23,7 @@ func Protocol() specs.Protocol {
 			cl.ExpectOneOf(specs.Exactly("Echoed: 'hello'\r\n"), specs.Exactly("Echoed: 'hello'\n"))
 		},
 		Leave: lines.Leave,
+		Scale: scale,
 		Dialects: []specs.Dialect{
 			{Key: "line-ends", Values: []string{"crlf", "lf"}, Detect: detectLineEnds,
 				Text: "the line end of answers: CRLF in the tutorial, LF by mistake or by choice"},

@@ -55,8 +55,10 @@ func path(c *specs.Case) string {
 }
 
 // authority is the value of Host (RFC 6455 §4.1, item 4).
-func authority(c *specs.Case) string {
-	if t := c.Target(); t.Network == "tcp" {
+func authority(c *specs.Case) string { return hostOf(c.Target()) }
+
+func hostOf(t wire.Dialer) string {
+	if t.Network == "tcp" {
 		if host, port, err := net.SplitHostPort(t.Address); err == nil && (port == "80" && t.TLS == nil || port == "443" && t.TLS != nil) {
 			return host
 		}

@@ -47,6 +47,7 @@ func Protocol() specs.Protocol {
 		Shut:     shut,
 		Mute:     mute,
 		Abreast:  true,
+		Scale:    scale,
 	}
 }
 

@@ -21,6 +21,7 @@ func Protocol() specs.Protocol {
 		Source:   "tutorial 000",
 		Rows:     append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "?" },
+		Scale:    func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")
 			cl.Expect("Ugly.")

@@ -80,6 +80,9 @@ func WriteJUnit(w io.Writer, r *Report) error {
 				results = append(results, res)
 			}
 		}
+		if r.Scale != nil {
+			results = append(results, r.Scale.result())
+		}
 		suite := junitSuiteOf(r, protocol, results)
 		doc.Tests += suite.Tests
 		doc.Failures += suite.Failures

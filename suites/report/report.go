@@ -23,7 +23,8 @@ type Report struct {
 	Target  Target   `json:"target"`
 	Run     Run      `json:"run"`
 	Summary Summary  `json:"summary"`
-	Results []Result `json:"results"` // in the order of the standard
+	Results []Result `json:"results"`         // in the order of the standard
+	Scale   *Scale   `json:"scale,omitempty"` // of a run with many clients, which judges no requirement
 }
 
 // Tool says which conform made the report.

@@ -73,6 +73,9 @@ func WriteHeader(w io.Writer, r *Report, requirements int, o TerminalOptions) er
 	case r.Run.Jobs > 1 && requirements > 1:
 		plan += fmt.Sprintf(", %d at a time", r.Run.Jobs)
 	}
+	if s := r.Scale; s != nil {
+		plan = fmt.Sprintf("%s for %s", count64(int64(s.Clients), "client", "clients"), span(s.ForMS))
+	}
 	p.joined("", append(parts, plan), " · ")
 	return p.writeTo(w)
 }
