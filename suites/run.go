@@ -431,6 +431,9 @@ func events(transcript []wire.Event) []report.Event {
 		event := report.Event{AtMS: ms(e.At), Conn: e.Conn, Event: string(e.Kind), Size: e.Data.Size, Text: e.Text}
 		if e.Data.Size > 0 {
 			event.Text, event.Head, event.Tail = e.Data.Quote(240), e.Data.Head, e.Data.Tail
+			if e.Kind == wire.Stray {
+				event.Text += " from " + e.Text
+			}
 		}
 		out = append(out, event)
 	}
