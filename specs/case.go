@@ -246,6 +246,13 @@ func (c *Case) IntN(n int) int {
 	return c.rand.IntN(n)
 }
 
+// Order is the numbers from 0 to n-1 in a random order.
+func (c *Case) Order(n int) []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rand.Perm(n)
+}
+
 // Bytes is n random bytes.
 func (c *Case) Bytes(n int) []byte {
 	c.mu.Lock()

@@ -22,7 +22,7 @@ func List(pattern string) ([]report.Requirement, error) {
 					continue
 				}
 				e := report.Requirement{ID: s.ID, Protocol: p.Name, Section: s.Section(), SectionTitle: section.Title, Level: s.Level,
-					Clause: s.Clause, Title: s.Title, Covers: s.Covers, Labels: s.Labels(), Clients: s.Clients, Cause: s.Cause}
+					Clause: s.Clause, Title: s.Title, Covers: s.Covers, Labels: s.Labels(), Clients: s.Clients, Datagrams: s.Datagrams, Cause: s.Cause}
 				if s.DialectKey != "" {
 					e.Dialect = s.DialectKey + "=" + s.DialectValue
 				}

@@ -31,6 +31,9 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 	if len(r.Covers) > 0 {
 		p.labelled("covers", strings.Join(r.Covers, ", "), maxValue)
 	}
+	if r.Datagrams {
+		p.labelled("over", "udp and unixgram: where the target is reached by a stream this is unsupported", maxValue)
+	}
 	if r.Dialect != "" {
 		p.labelled("dialect", r.Dialect+": declared it binds like a MUST, declared otherwise this is unsupported", maxValue)
 	}

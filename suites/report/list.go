@@ -19,9 +19,10 @@ type Requirement struct {
 	Title        string      `json:"title"`
 	Covers       []string    `json:"covers"`
 	Labels       []string    `json:"labels"`
-	Clients      int         `json:"clients"`           // connections that it holds open at once
-	Dialect      string      `json:"dialect,omitempty"` // KEY=VALUE that it belongs to
-	Cause        string      `json:"cause,omitempty"`   // what a server that fails it most often does
+	Clients      int         `json:"clients"`             // connections that it holds open at once
+	Datagrams    bool        `json:"datagrams,omitempty"` // it is about datagrams, not about streams
+	Dialect      string      `json:"dialect,omitempty"`   // KEY=VALUE that it belongs to
+	Cause        string      `json:"cause,omitempty"`     // what a server that fails it most often does
 }
 
 // WriteList shows requirements under the headings of their sections, and the
