@@ -307,7 +307,10 @@ func (cl *Client) await(size int, enough func(unread []byte) bool) wire.State {
 		return cl.conn.Await(cl.c.ctx, wait, enough)
 	}
 	had := len(cl.conn.State().Unread)
-	for end := time.Now().Add(wait); ; wait = cl.c.env.Timing.Answer {
+	if had > 0 {
+		wait = cl.c.env.Timing.Answer
+	}
+	for end := time.Now().Add(cl.wait(size)); ; wait = cl.c.env.Timing.Answer {
 		done := false
 		s := cl.conn.Await(cl.c.ctx, min(wait, time.Until(end)), func(unread []byte) bool {
 			done = enough(unread)

@@ -9,8 +9,7 @@ package raw
 
 import (
 	"fmt"
-	"strings"
-	"sync/atomic"
+	"sync"
 
 	"conform/specs"
 	"conform/specs/concurrency"
@@ -82,39 +81,60 @@ func each(things ...string) func(*specs.Case) {
 // numbered is n bytes in which no two places are alike, so that whatever is
 // lost, doubled or swapped shows where it happens.
 func numbered(n int) string {
-	var b strings.Builder
-	b.Grow(n + 8)
-	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "%07x ", i)
+	const digits = "0123456789abcdef"
+	b := make([]byte, 0, n+8)
+	for i := 0; len(b) < n; i++ {
+		for shift := 24; shift >= 0; shift -= 4 {
+			b = append(b, digits[i>>shift&15])
+		}
+		b = append(b, ' ')
 	}
-	return b.String()[:n]
+	return string(b[:n])
 }
 
 // unread pours bytes into a connection and reads nothing of what comes back,
-// until all are taken or no more of them are. The rest goes on being sent beside
-// the body; read makes the client read again.
-func unread(c *specs.Case, bytes string) (cl *specs.Client, read func()) {
-	cl = c.DialWith(func(d *wire.Dialer) { d.ReceiveBuffer = 4 << 10 })
+// until no more are taken, or most of them are. It returns those that were, of
+// which the last are still on their way: read makes the client read again.
+func unread(c *specs.Case, most int) (cl *specs.Client, bytes string, read func()) {
+	cl = c.DialWith(func(d *wire.Dialer) { d.ReceiveBuffer, d.SendBuffer = 4<<10, 64<<10 })
 	same(cl, c.Word())
 	cl.ReadSlowly(0, 0)
-	const piece = 64 << 10
+	bytes = numbered(most)
 	cl.Send(bytes[:piece])
-	var taken atomic.Int64
+	var mu sync.Mutex
+	given, stopped := piece, false
+	// next is the piece that is to be sent now; none when there is no more.
+	next := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		if stopped || given == most {
+			return ""
+		}
+		from := given
+		given = min(most, given+piece)
+		return bytes[from:given]
+	}
 	c.Go(func() {
-		for rest := bytes[piece:]; rest != ""; rest = rest[min(piece, len(rest)):] {
-			if cl.Push(rest[:min(piece, len(rest))], 20*c.Timing().Answer) != nil {
+		for p := next(); p != ""; p = next() {
+			if cl.Push(p, 20*c.Timing().Answer) != nil {
 				return // what comes back says how far it got
 			}
-			taken.Add(1)
 		}
-		taken.Store(-1)
 	})
-	for before := int64(-2); before != taken.Load(); {
-		before = taken.Load()
+	for before := 0; ; {
 		c.Pause(c.Timing().Quiet)
+		mu.Lock()
+		stopped = given == before || given == most
+		before = given
+		mu.Unlock()
+		if stopped {
+			return cl, bytes[:before], func() { cl.ReadSlowly(64<<10, 0) }
+		}
 	}
-	return cl, func() { cl.ReadSlowly(64<<10, 0) }
 }
+
+// piece is what is sent at a time.
+const piece = 64 << 10
 
 // stalling is more than the buffers of both kernels hold, so that a server that
 // sends it back to a client that does not read comes to a halt.

@@ -187,10 +187,9 @@ func stillOpen() specs.Outcome {
 func flow() specs.Section {
 	return specs.Section{Name: "flow", Title: "Clients that read slowly", Specs: []specs.Spec{
 		specs.Requirement("raw/flow/reads-late", specs.Should, "tutorial 003",
-			"A client that sends 5 MiB before it reads anything gets every byte.",
+			"A client that sends all that is taken of it before it reads anything, up to 5 MiB, gets every byte.",
 			func(c *specs.Case) {
-				bytes := numbered(stalling)
-				client, read := unread(c, bytes)
+				client, bytes, read := unread(c, stalling)
 				defer read()
 				read()
 				client.Expect(bytes)
@@ -201,8 +200,7 @@ func flow() specs.Section {
 		specs.Requirement("raw/flow/reads-late-then-eof", specs.Should, "tutorial 003",
 			"Nor is a byte lost when such a client has ended its side before it reads.",
 			func(c *specs.Case) {
-				bytes := numbered(512 << 10)
-				client, read := unread(c, bytes)
+				client, bytes, read := unread(c, 256<<10)
 				defer read()
 				client.HalfClose()
 				read()
@@ -226,7 +224,7 @@ func flow() specs.Section {
 		specs.Requirement("raw/flow/leaves-without-reading", specs.Should, "tutorial 003",
 			"A client that leaves with all of its bytes unread does not keep others from being served.",
 			func(c *specs.Case) {
-				client, _ := unread(c, numbered(256<<10))
+				client, _, _ := unread(c, 256<<10)
 				client.Close() // with bytes unread, so that it is a reset
 				c.StillServes()
 			}, specs.Covers("RAW-08", "CONC-10"), specs.Perilous, specs.Cause(uncaughtReset)),
@@ -255,7 +253,7 @@ func crowds() []specs.Spec {
 			func(c *specs.Case) {
 				other := c.Dial()
 				same(other, c.Word())
-				busy, read := unread(c, numbered(stalling))
+				busy, _, read := unread(c, stalling)
 				defer func() { // as quietly as possible: a reset would be another provocation
 					read()
 					busy.Drain(c.Timing().Quiet)

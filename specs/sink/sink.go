@@ -66,6 +66,9 @@ func apart(cl *specs.Client) {
 
 // ends ends the client's side and expects the server's in answer.
 func ends(cl *specs.Client) {
+	if cl.Gone() {
+		cl.ExpectSilence("only the client's end ends the connection") // and fails
+	}
 	cl.HalfClose()
 	cl.ExpectFIN()
 }
@@ -279,14 +282,18 @@ func pour(cl *specs.Client, n int) {
 	}
 }
 
-// numbered is n bytes in which no two places are alike.
+// numbered is n bytes in which no two places are alike, so that a report shows
+// what came where.
 func numbered(n int) string {
-	var b strings.Builder
-	b.Grow(n + 8)
-	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "%07x ", i)
+	const digits = "0123456789abcdef"
+	b := make([]byte, 0, n+8)
+	for i := 0; len(b) < n; i++ {
+		for shift := 24; shift >= 0; shift -= 4 {
+			b = append(b, digits[i>>shift&15])
+		}
+		b = append(b, ' ')
 	}
-	return b.String()[:n]
+	return string(b[:n])
 }
 
 // What a server survives (tutorial 003).

@@ -25,6 +25,10 @@ type Dialer struct {
 	// arrives, where the system lets one choose: a small one makes a client
 	// that does not read felt at once. 0 leaves it to the system.
 	ReceiveBuffer int
+	// SendBuffer is the size in bytes of the kernel's buffer for what is sent: a
+	// small one makes a server that does not read felt soon. 0 leaves it to the
+	// system.
+	SendBuffer int
 	// AnySource hears datagrams from everybody, so that an answer from another
 	// address than the one that was asked is seen, see Conn.Strays: otherwise
 	// the system drops it. It also drops the system's word that nobody listens.
@@ -87,6 +91,9 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 		}
 		t.record(id, ConnectFailed, nil, err.Error())
 		return nil, err
+	}
+	if b, ok := nc.(interface{ SetWriteBuffer(int) error }); ok && d.SendBuffer > 0 {
+		_ = b.SetWriteBuffer(d.SendBuffer)
 	}
 	t.record(id, Connected, nil, d.Network+" "+d.Address)
 	c := &Conn{ID: id, t: t, nc: nc, limit: d.Limit, changed: make(chan struct{}),
