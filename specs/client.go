@@ -144,6 +144,13 @@ func (cl *Client) HalfClose() {
 	_ = cl.conn.HalfClose()
 }
 
+// SendAndEnd sends bytes and ends our side in the same moment, and goes on
+// listening.
+func (cl *Client) SendAndEnd(bytes string) {
+	cl.next()
+	_ = cl.conn.SendAndEnd([]byte(bytes), cl.wait(len(bytes)))
+}
+
 // Close leaves without a word: a FIN, if all that came was read.
 func (cl *Client) Close() { cl.end(cl.conn.Close) }
 

@@ -91,8 +91,8 @@ func Slow(s *Spec) { s.Slow = true }
 // one at a time, and what they break does not count against any other.
 func Perilous(s *Spec) { s.Perilous = true }
 
-// Last marks a spec that judges what other cases have observed, see
-// Case.Observed: it runs when all the others have ended.
+// Last marks a spec that runs when all the others have ended: it judges what
+// they have observed, see Case.Observed, or leaves a weak server unable to go on.
 func Last(s *Spec) { s.Last = true }
 
 // Need is a dialect that has to be declared for a requirement to be judged.

@@ -19,7 +19,7 @@ const (
 
 	// sendPatience is how long a full socket may keep everybody waiting before
 	// its owner loses a datagram. Only a Unix socket has such a sender.
-	sendPatience = 50 * time.Millisecond
+	sendPatience = 500 * time.Millisecond
 )
 
 // PacketServer is a socket for datagrams being served. All methods may be

@@ -40,6 +40,9 @@ type Conversation struct {
 	// PartialLevel is what it is worth that a partial message of one client
 	// keeps nobody else waiting: some sources do.
 	PartialLevel specs.Level
+	// VanishLevel is what it is worth that a client which vanishes disturbs
+	// nobody; Robust if empty.
+	VanishLevel specs.Level
 	// TogetherLevel is what it is worth that clients who connect at the same
 	// moment are all served; empty where that is not asked.
 	TogetherLevel specs.Level
@@ -197,6 +200,8 @@ func Section(protocol string, m Conversation) specs.Section {
 					if m.Partial != nil {
 						head, _, _ := m.Partial(c, 2)
 						other.Send(head)
+					} else {
+						c.Pause(c.Timing().Gap) // in which the server comes to rest
 					}
 					vanish(other)
 					if !m.Once {
@@ -254,7 +259,7 @@ func Section(protocol string, m Conversation) specs.Section {
 						client.Leave()
 					}
 				}
-			}, specs.Clients(together), specs.Perilous, specs.Covers("CONC-11"),
+			}, specs.Clients(together), specs.Perilous, specs.Last, specs.Covers("CONC-11"),
 			specs.Cause("one connection is accepted each time that the listener is ready, although several may wait; accept until there is none")))
 	}
 	if m.Partial == nil {
@@ -264,6 +269,9 @@ func Section(protocol string, m Conversation) specs.Section {
 		s := &section.Specs[i]
 		if m.Rows != nil {
 			s.Covers = m.Rows[s.Name()]
+		}
+		if s.Name() == "one-vanishes" && m.VanishLevel != "" {
+			s.Level = m.VanishLevel
 		}
 		if s.Level == specs.Must && m.Level != "" {
 			s.Level = m.Level

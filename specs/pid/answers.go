@@ -203,8 +203,7 @@ func end() specs.Section {
 			"A message that is followed at once by the client's EOF is answered.",
 			func(c *specs.Case) {
 				client := c.Dial()
-				client.Send("abc")
-				client.HalfClose()
+				client.SendAndEnd("abc")
 				client.ExpectOneOf(echoed("abc"))
 				c.StillServes()
 			}, specs.Covers("PID-01", "PID-02"), specs.Perilous,

@@ -56,6 +56,7 @@ func conversation() concurrency.Conversation {
 			return word, concurrency.Exactly(word)
 		},
 		TogetherLevel: specs.Should,
+		VanishLevel:   specs.Should, // as the list has it of resets
 	}
 }
 

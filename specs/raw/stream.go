@@ -104,8 +104,7 @@ func endOfInput() specs.Section {
 			"What was sent before the client's EOF comes back.",
 			func(c *specs.Case) {
 				client := c.Dial()
-				client.Send("abc")
-				client.HalfClose()
+				client.SendAndEnd("abc")
 				client.Expect("abc")
 				c.StillServes()
 			}, specs.Covers("RAW-05"),
@@ -116,8 +115,7 @@ func endOfInput() specs.Section {
 			func(c *specs.Case) {
 				client := c.Dial()
 				same(client, c.Word())
-				client.Send(numbered(100_000))
-				client.HalfClose()
+				client.SendAndEnd(numbered(100_000))
 				client.Expect(numbered(100_000))
 				c.StillServes()
 			}, specs.Covers("RAW-05", "RAW-03"),
@@ -158,8 +156,7 @@ func endOfInput() specs.Section {
 			func(c *specs.Case) {
 				client := c.Dial()
 				same(client, c.Word())
-				client.Send("the last bytes")
-				client.HalfClose()
+				client.SendAndEnd("the last bytes")
 				client.ExpectOneOf(specs.Exactly("the last bytes").ThenFIN())
 			}, specs.Covers("RAW-05", "RAW-06")),
 
@@ -288,6 +285,7 @@ func robustness() specs.Section {
 			func(c *specs.Case) {
 				client := c.Dial()
 				same(client, c.Word())
+				client.ExpectSilence("everything has come back")
 				client.Reset()
 				c.StillServes()
 			}, specs.Covers("RAW-08", "CONC-10"), specs.Perilous, specs.Cause(uncaughtReset)),

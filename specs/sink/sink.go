@@ -47,6 +47,7 @@ func conversation() concurrency.Conversation {
 		Open:          func(*specs.Client) {},
 		PartialLevel:  specs.Must,
 		TogetherLevel: specs.Should,
+		VanishLevel:   specs.Should, // as the list has it of resets
 		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			return c.Word(), concurrency.Answer(apart)
 		},
@@ -66,11 +67,16 @@ func apart(cl *specs.Client) {
 
 // ends ends the client's side and expects the server's in answer.
 func ends(cl *specs.Client) {
+	open(cl)
+	cl.HalfClose()
+	cl.ExpectFIN()
+}
+
+// open makes sure that the server has not ended before its client.
+func open(cl *specs.Client) {
 	if cl.Gone() {
 		cl.ExpectSilence("only the client's end ends the connection") // and fails
 	}
-	cl.HalfClose()
-	cl.ExpectFIN()
 }
 
 // quiet is the body of a requirement that nothing of this gets an answer, or
@@ -177,8 +183,8 @@ func endOfInput() specs.Section {
 	some := func(n int) func(*specs.Case) {
 		return func(c *specs.Case) {
 			client := c.Dial()
-			client.Send(numbered(n))
-			ends(client)
+			client.SendAndEnd(numbered(n))
+			client.ExpectFIN()
 			control(c)
 		}
 	}
@@ -246,7 +252,11 @@ func draining() specs.Section {
 			func(c *specs.Case) {
 				client := c.Dial()
 				pour(client, n)
-				ends(client)
+				open(client)
+				client.HalfClose()
+				// It may take its time to read what the systems hold.
+				client.Await(c.Timing().Answer*time.Duration(n>>20), func(unread []byte) bool { return len(unread) > 0 })
+				client.ExpectFIN()
 				control(c)
 			}, append(options, specs.Covers("SINK-05", "SINK-03"), specs.Perilous, specs.Cause(oneRead))...)
 	}

@@ -405,6 +405,18 @@ func (c *Conn) HalfClose() error {
 	return errors.ErrUnsupported
 }
 
+// SendAndEnd is Send and HalfClose in one segment, where the system can do that:
+// the peer finds both when it looks.
+func (c *Conn) SendAndEnd(p []byte, d time.Duration) error {
+	if tc, ok := c.nc.(*net.TCPConn); ok {
+		cork(tc)
+	}
+	if err := c.Send(p, d); err != nil {
+		return err
+	}
+	return c.HalfClose()
+}
+
 // Close closes the connection. What is unread in the kernel makes it send a
 // reset instead of a FIN: read first.
 func (c *Conn) Close() { c.shut(Closed) }
