@@ -245,6 +245,26 @@ func crowds() []specs.Spec {
 			}, specs.Clients(21), specs.Covers("CONC-08"),
 			specs.Cause("the number of clients is bounded, or new ones are forgotten")),
 
+		specs.Requirement("raw/concurrency/bytes-by-turns", specs.Must, "tutorial 003",
+			"What several clients send byte by byte, by turns, is kept apart.",
+			func(c *specs.Case) {
+				var clients [4]*specs.Client
+				var words [4]string
+				for i := range clients {
+					clients[i], words[i] = c.Dial(), c.Word()
+				}
+				for at := range 6 { // as long as any word is
+					for i, client := range clients {
+						client.Send(words[i][at : at+1])
+					}
+				}
+				for i, client := range clients {
+					client.Expect(words[i][:6])
+				}
+				clients[0].ExpectSilence("everything has come back")
+			}, specs.Clients(4), specs.Covers("CONC-04", "CONC-09"),
+			specs.Cause("all clients share one buffer, or one variable for the connection to answer")),
+
 		specs.Requirement("raw/concurrency/one-does-not-read", specs.Should, "tutorial 003",
 			"A client that does not read what comes back does not keep others from being served.",
 			func(c *specs.Case) {
