@@ -36,6 +36,7 @@ type Spec struct {
 	Queues    bool // may be run although the target serves fewer at once: the others wait
 	Slow      bool // takes more than a second even when it passes
 	Perilous  bool // may kill or hang a weak server: runs late, alone
+	Heavy     bool // moves or holds so much that the machine feels it
 	Last      bool // judges what the other cases have observed: runs after all of them
 
 	// Needs are facts about the target that nobody can see: without them the
@@ -90,6 +91,11 @@ func Slow(s *Spec) { s.Slow = true }
 // Perilous marks a spec that may kill or hang a weak server. These run late,
 // one at a time, and what they break does not count against any other.
 func Perilous(s *Spec) { s.Perilous = true }
+
+// Heavy marks a spec that moves or holds so much that it costs the machine a
+// good part of a second: the self-test runs few of them at a time, and only
+// against the faults that are about load.
+func Heavy(s *Spec) { s.Heavy = true }
 
 // Last marks a spec that runs when all the others have ended: it judges what
 // they have observed, see Case.Observed, or leaves a weak server unable to go on.
@@ -195,6 +201,12 @@ type Protocol struct {
 	Sections []Section
 	Dialects []Dialect
 
+	// Rows names the rows of the list of requirements that the protocol was
+	// put down in, and Untestable says why those that no requirement covers
+	// cannot be: see Ledger.
+	Rows       []string
+	Untestable map[string]string
+
 	// Hello is a valid exchange on a new connection: it proves that the
 	// server serves, and fails the case when it does not.
 	Hello func(*Client)
@@ -211,6 +223,11 @@ type Protocol struct {
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.
 	Leave func(*Client)
+	// Gate is the ID of the requirement without which none can be judged, and
+	// Shut says why it cannot be met by the target, as was seen; "" when it can.
+	// Both may be left out.
+	Gate string
+	Shut func(*Case) string
 	// Mute says that the target was seen to answer nothing that is asked after
 	// the first exchange, so that waiting longer for it is idle; may be nil.
 	Mute func(*Case) bool

@@ -3,6 +3,7 @@ package suites
 import (
 	"strings"
 
+	"conform/fixtures"
 	"conform/specs"
 	"conform/suites/report"
 )
@@ -23,6 +24,9 @@ func List(pattern string) ([]report.Requirement, error) {
 				}
 				e := report.Requirement{ID: s.ID, Protocol: p.Name, Section: s.Section(), SectionTitle: section.Title, Level: s.Level,
 					Clause: s.Clause, Title: s.Title, Covers: s.Covers, Labels: s.Labels(), Clients: s.Clients, Datagrams: s.Datagrams, Cause: s.Cause}
+				if name, ok := strings.CutPrefix(s.ID, "websocket/"); ok {
+					e.Autobahn = fixtures.AutobahnCases(name)
+				}
 				if s.DialectKey != "" {
 					e.Dialect = s.DialectKey + "=" + s.DialectValue
 				}

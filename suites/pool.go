@@ -25,7 +25,8 @@ type job struct {
 }
 
 // pool executes jobs: first those that harm nobody, as many at a time as the
-// target bears, and those with several clients in turn; then the failures among
+// target bears, and those with several clients in turn, with the slow ones
+// beside them if the target bears that; then the failures among
 // them once more, alone; then those that may kill or hang a weak server, alone.
 type pool struct {
 	jobs    []*job
@@ -55,7 +56,7 @@ func newPool(jobs []*job, width int, changed func(done, failed int, running []st
 // run executes every job. It returns when all are final, which is soon after
 // ctx has ended.
 func (p *pool) run(ctx context.Context) {
-	var together, alone, last []*job
+	var slow, together, alone, last []*job
 	crowds := map[*session][]*job{}
 	for _, j := range p.jobs {
 		if j.session.mute {
@@ -71,14 +72,17 @@ func (p *pool) run(ctx context.Context) {
 			together = append(together, j)
 		case j.spec.Perilous:
 			alone = append(alone, j)
+		case j.spec.Slow && s.serves.Class == specs.Concurrent:
+			slow = append(slow, j)
 		case j.spec.Clients > 1:
 			crowds[s] = append(crowds[s], j)
 		default:
 			together = append(together, j)
 		}
 	}
-	unconfirmed := p.abreast(ctx, together, p.together)
-	unconfirmed = append(unconfirmed, p.inTurn(ctx, crowds)...)
+	unconfirmed := p.beside(ctx, slow, func() []*job {
+		return append(p.abreast(ctx, together, p.together), p.inTurn(ctx, crowds)...)
+	})
 	var silent []*job
 	for _, j := range p.suspects(unconfirmed) {
 		switch {
@@ -99,6 +103,24 @@ func (p *pool) run(ctx context.Context) {
 			p.alone(ctx, j)
 		}
 	}
+}
+
+// beside executes slow jobs, which mostly wait, beside all that main does, and
+// returns the jobs of both that are not final.
+func (p *pool) beside(ctx context.Context, slow []*job, main func() []*job) (rest []*job) {
+	open := make([]bool, len(slow))
+	var wg sync.WaitGroup
+	for i, j := range slow {
+		wg.Go(func() { open[i] = !p.settle(ctx, j) && !p.together(ctx, j) })
+	}
+	others := main()
+	wg.Wait()
+	for i, j := range slow {
+		if open[i] {
+			rest = append(rest, j)
+		}
+	}
+	return append(rest, others...)
 }
 
 // abreast executes jobs with f, as many at a time as the target bears, and
@@ -164,6 +186,8 @@ func (p *pool) settle(ctx context.Context, j *job) bool {
 		verdict, reason = specs.Blocked, specs.Reason{Code: specs.TargetDied, Message: s.dead()}
 	case j.spec.Unfit(dialer(s.address, s.tls)) != "":
 		verdict, reason = specs.Unsupported, specs.Reason{Code: specs.OtherKind, Message: j.spec.Unfit(dialer(s.address, s.tls))}
+	case s.shut != "" && j.spec.ID != s.protocol.Gate:
+		verdict, reason = specs.Blocked, specs.Reason{Code: specs.Missing, Message: s.shut}
 	case j.spec.Queues:
 	case s.declared > 0 && j.spec.Clients > s.declared:
 		verdict, reason = specs.Unsupported, specs.Reason{Code: specs.Declared,

@@ -31,6 +31,8 @@ type session struct {
 	dialects map[string]specs.Setting
 	serves   specs.Concurrency
 	known    map[string]string // dialects that conform has set the server up by
+	shut     string            // why only the gate of the protocol can be judged; empty when it is open
+	reacted  bool              // it has answered, or ended the connection
 	mute     bool              // it was seen to answer nothing that matters: nothing is waited for longer
 	declared int               // clients that the declared class serves at once; 0 when undeclared
 	detected string
@@ -150,6 +152,7 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 	s.ask(ctx, first, func(c *specs.Case) {
 		client := c.Dial()
 		took, ok := s.served(client, 4*first.Answer)
+		s.reacted = ok || client.Gone()
 		if !ok {
 			return
 		}
@@ -178,14 +181,21 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 			s.timing.Leave = s.timing.Gap
 		}
 	})
+	patient := s.timing
+	if s.pace == 0 {
+		patient = patient.Scale(retryFactor) // nothing is known of how long it takes
+	}
 	for _, d := range s.protocol.Dialects {
-		if _, ok := s.dialects[d.Key]; !ok && d.Detect != nil && s.pace > 0 {
-			s.ask(ctx, s.timing, func(c *specs.Case) {
+		if _, ok := s.dialects[d.Key]; !ok && d.Detect != nil && s.reacted {
+			s.ask(ctx, patient, func(c *specs.Case) {
 				if value := d.Detect(c); value != "" {
 					s.dialects[d.Key] = specs.Setting{Value: value}
 				}
 			})
 		}
+	}
+	if s.protocol.Shut != nil && s.reacted {
+		s.ask(ctx, s.timing, func(c *specs.Case) { s.shut = s.protocol.Shut(c) })
 	}
 	if s.protocol.Mute != nil {
 		s.ask(ctx, s.timing, func(c *specs.Case) { s.mute = s.protocol.Mute(c) })
@@ -194,7 +204,11 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		s.declared, _ = declaredBound(class)
 		s.dialects["class"] = specs.Setting{Value: class, Declared: true}
 	}
-	s.serves = s.concurrency(ctx, min(maxClients, max(jobs, DefaultJobs)+1))
+	if s.shut != "" {
+		s.serves = specs.Concurrency{Class: specs.Unknown, Evidence: s.shut}
+	} else {
+		s.serves = s.concurrency(ctx, min(maxClients, max(jobs, DefaultJobs)+1))
+	}
 	s.width = maxClients
 	if s.serves.Class == specs.Serial || s.serves.Class == specs.Bounded {
 		s.width = int64(s.serves.Bound)

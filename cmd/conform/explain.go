@@ -23,10 +23,22 @@ func newExplain() *cobra.Command {
 implementation, recorded now, with every outcome that is allowed, and the faulty
 servers that it catches, found now as well.
 
-  conform explain zen/framing/split-question`,
+  conform explain zen/framing/split-question
+
+For a case of Autobahn|Testsuite, or a group of them, show the requirements that
+are its counterparts:
+
+  conform explain autobahn/6.4.3`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, id := cmd.Context(), args[0]
+			if cases, ok, err := suites.Autobahn(id); err != nil {
+				return err
+			} else if ok && asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]any{"schema": "conform.autobahn/v1", "cases": cases})
+			} else if ok {
+				return report.WriteAutobahn(cmd.OutOrStdout(), cases)
+			}
 			entries, err := suites.List(id)
 			if err != nil {
 				return err

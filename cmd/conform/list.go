@@ -8,7 +8,7 @@ import (
 )
 
 func newList() *cobra.Command {
-	var asJSON bool
+	var asJSON, coverage bool
 	cmd := &cobra.Command{
 		Use:   "list [GLOB]",
 		Short: "List the requirements, with their levels, clauses and labels",
@@ -16,12 +16,28 @@ func newList() *cobra.Command {
 
   conform list                 all of them
   conform list zen             those of a protocol
-  conform list '*/framing/*'   those that a glob matches`,
+  conform list '*/framing/*'   those that a glob matches
+
+With --coverage it lists the rows that the standards were taken apart into, and
+for each the requirements that cover it, or the reason why none can.
+
+  conform list --coverage websocket
+  conform list --coverage 'WS-FR-*'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pattern := "**"
 			if len(args) == 1 {
 				pattern = args[0]
+			}
+			if coverage {
+				ledgers, err := suites.Coverage(pattern)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeJSON(cmd.OutOrStdout(), map[string]any{"schema": "conform.coverage/v1", "ledgers": ledgers})
+				}
+				return report.WriteLedgers(cmd.OutOrStdout(), ledgers)
 			}
 			entries, err := suites.List(pattern)
 			if err != nil {
@@ -35,6 +51,7 @@ func newList() *cobra.Command {
 		ValidArgsFunction: completeIDs,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&coverage, "coverage", false, "list the rows of the standards, and what covers them")
 	return cmd
 }
 

@@ -35,6 +35,10 @@ type Fault struct {
 	// number. A server that claims one is serial, and rightly so.
 	Bound int
 
+	// Load is a glob over the IDs of the heavy specs that have to do with the
+	// fault: the self-test runs no others against it. Empty is none.
+	Load string
+
 	// Datagrams says that it is a server of datagrams: StartPacket starts it.
 	Datagrams bool
 	// Keeps is a protocol that a degenerate server happens to keep to.

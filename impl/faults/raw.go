@@ -235,7 +235,7 @@ func rawFaults() []Fault {
 			Text: "Waits for events that tell only of news, and accepts one connection for each: one that came with it has to wait."},
 
 		// Clients that read slowly.
-		{Name: "send-result-ignored", change: connection(func(_ *plan, c *conn) {
+		{Name: "send-result-ignored", Load: "raw/*/{reads-late,one-does-not-read}", change: connection(func(_ *plan, c *conn) {
 			c.write = func(b []byte) (int, error) {
 				c.SetWriteDeadline(time.Now().Add(time.Millisecond))
 				_, err := c.Conn.Write(b)
@@ -246,7 +246,7 @@ func rawFaults() []Fault {
 				return len(b), err
 			}
 		}), Text: "Does not look at how many bytes send() has taken, and loses those that it has not."},
-		{Name: "slow-client-dropped", change: connection(func(_ *plan, c *conn) {
+		{Name: "slow-client-dropped", Load: "raw/*/{reads-late,one-does-not-read}", change: connection(func(_ *plan, c *conn) {
 			c.write = func(b []byte) (int, error) {
 				c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 				n, err := c.Conn.Write(b)
@@ -256,7 +256,7 @@ func rawFaults() []Fault {
 				return n, err
 			}
 		}), Text: "Drops a client to which it cannot send at once."},
-		{Name: "slow-client-holds-all", change: slowHoldsAll,
+		{Name: "slow-client-holds-all", Load: "raw/*/{reads-late,one-does-not-read}", change: slowHoldsAll,
 			Text: "Waits in send() for one client to read, while everyone else waits for it."},
 		{Name: "tail-lost-at-eof", change: func(p *plan) {
 			p.accept = append(p.accept, func(c *conn) {

@@ -90,7 +90,7 @@ func sinkFaults() []Fault {
 			return &hook{Handler: next, data: func([]byte) impl.Reply { n++; return when(n > 30, ends) }}
 		}), Text: "Closes after thirty reads."},
 		{Name: "closes-after-50k", change: quota(50_000), Text: "Closes a connection that has sent fifty thousand bytes."},
-		{Name: "closes-after-two-megabytes", change: quota(2 << 20), Text: "Closes a connection that has sent two megabytes."},
+		{Name: "closes-after-two-megabytes", Load: "sink/draining/four-mebibytes", change: quota(2 << 20), Text: "Closes a connection that has sent two megabytes."},
 		{Name: "idle-client-given-up", change: idleGivenUp, Text: "Closes a connection on which nothing came for a moment."},
 		{Name: "quit-ends-server", Bound: 1, change: both(serial, func(p *plan) {
 			said(func(s string) impl.Reply {
@@ -133,7 +133,7 @@ func sinkFaults() []Fault {
 
 		// What is read.
 		{Name: "reads-once", change: stopsAfter(1), Text: "Reads once, and never again."},
-		{Name: "stops-after-a-megabyte", change: stopsAfter(1_000_000), Text: "Stops reading when it has read a million bytes."},
+		{Name: "stops-after-a-megabyte", Load: "sink/draining/four-mebibytes", change: stopsAfter(1_000_000), Text: "Stops reading when it has read a million bytes."},
 		{Name: "stops-after-30k", change: stopsAfter(30_000), Text: "Stops reading when its buffer of thirty thousand bytes is full."},
 		{Name: "stops-after-300k", change: stopsAfter(300_000), Text: "Stops reading when it has read three hundred thousand bytes."},
 	}

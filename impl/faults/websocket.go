@@ -9,7 +9,7 @@ import (
 )
 
 func websocketFaults() []Fault {
-	return []Fault{
+	return append([]Fault{
 		// The opening handshake.
 		{Name: "request-in-one-read", change: handler(func(next impl.Handler) impl.Handler {
 			asked := false
@@ -68,7 +68,15 @@ func websocketFaults() []Fault {
 		// Text.
 		{Name: "utf8-unchecked", change: utf8Unchecked,
 			Text: "Echoes text that is not UTF-8."},
-	}
+	}, slices.Concat(
+		websocketHandshakeFaults(),
+		websocketMaskingFaults(),
+		websocketFramingFaults(),
+		websocketFragmentationFaults(),
+		websocketControlFaults(),
+		websocketGrammarFaults(), websocketSecurityFaults(),
+		websocketLimitsFaults(), websocketConcurrencyFaults(),
+	)...)
 }
 
 // utf8Unchecked passes text on as binary, which is not validated, and sends the

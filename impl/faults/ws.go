@@ -171,6 +171,7 @@ type wsState struct {
 	message byte // opcode of the client's message that the frame belongs to; of its begin, if it is a continuation
 	echo    byte // the same of the server's
 	inRead  int  // how many frames the read has completed before this one
+	inside  bool // the client's message has begun before this frame, and has no end yet
 
 	n    int
 	kept []byte
@@ -231,6 +232,7 @@ type wsFrameTap struct {
 
 	asked, answered bool // the heads are complete
 	open            bool // by a 101
+	partial         bool // the client's message has no end yet
 	request         headCutter
 	response        headCutter
 	client, server  wsDecoder
@@ -264,6 +266,10 @@ func (t *wsFrameTap) data(p []byte) impl.Reply {
 func (t *wsFrameTap) received(f wsFrame) (huge, more bool) {
 	if f.op == wsText || f.op == wsBinary {
 		t.s.message = f.op
+	}
+	t.s.inside = t.partial
+	if !f.control() {
+		t.partial = !f.fin
 	}
 	for _, f := range t.in(&t.s, f) {
 		if huge = huge || f.huge; !f.huge {

@@ -19,6 +19,7 @@ func Protocol() specs.Protocol {
 		Name:     "calc",
 		Source:   "tutorial 001, examples 3 and 6",
 		Greets:   true,
+		Rows:     append(specs.Numbered("CALC", 1, 15), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "1,2\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.ExpectOneOf(specs.Exactly("<welcome: starting in sum mode>\n"), specs.Exactly("<welcome: starting in sum mode>\r\n"))

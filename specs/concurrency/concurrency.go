@@ -280,6 +280,12 @@ func Section(protocol string, m Conversation) specs.Section {
 	return section
 }
 
+// Rows names the rows about several clients in the lists of the protocols that
+// have no list of their own for them.
+func Rows() []string {
+	return append(specs.Numbered("CONC", 1, 6), specs.Numbered("CONC", 9, 10)...)
+}
+
 // maxBound is the largest bound that is looked for. Some servers stop at 40
 // clients by the library that they use; that is no concern of ours.
 const maxBound = 32

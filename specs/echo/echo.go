@@ -16,6 +16,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "echo",
 		Source:   "tutorial 001, example 1",
+		Rows:     append(specs.Numbered("ECHO", 1, 12), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "hello\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.Send("hello\r\n")

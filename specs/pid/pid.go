@@ -18,8 +18,12 @@ const clause = "tutorial 002"
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
-		Name:     "pid",
-		Source:   "tutorial 002",
+		Name:   "pid",
+		Source: "tutorial 002",
+		Rows:   append(specs.Numbered("PID", 1, 8), concurrency.Rows()...),
+		Untestable: map[string]string{
+			"CONC-06": "no message can be incomplete: the first bytes that are read are all of it",
+		},
 		Once:     true,
 		Question: func(*specs.Client) string { return "hello" },
 		Hello:    func(cl *specs.Client) { ask(cl, "Hello echo server!") },

@@ -9,6 +9,7 @@ package raw
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"conform/specs"
@@ -19,8 +20,10 @@ import (
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
-		Name:     "raw",
-		Source:   "tutorial 003; over datagrams, tutorial 002",
+		Name:   "raw",
+		Source: "tutorial 003; over datagrams, tutorial 002",
+		Rows: slices.Concat(specs.Numbered("RAW", 1, 9), specs.Numbered("UDP", 1, 8),
+			concurrency.Rows(), []string{"CONC-07", "CONC-08", "CONC-11"}),
 		Question: func(*specs.Client) string { return "hello" },
 		Hello: func(cl *specs.Client) {
 			if cl.Datagrams() {

@@ -192,7 +192,7 @@ func flow() specs.Section {
 				client.Expect(bytes)
 				c.Join()
 				same(client, c.Word())
-			}, specs.Covers("RAW-07", "RAW-03"), specs.Perilous, specs.Cause(partSent)),
+			}, specs.Covers("RAW-07", "RAW-03"), specs.Perilous, specs.Heavy, specs.Cause(partSent)),
 
 		specs.Requirement("raw/flow/reads-late-then-eof", specs.Should, "tutorial 003",
 			"Nor is a byte lost when such a client has ended its side before it reads.",
@@ -262,7 +262,7 @@ func crowds() []specs.Spec {
 					client.Expect(words[i][:6])
 				}
 				clients[0].ExpectSilence("everything has come back")
-			}, specs.Clients(4), specs.Covers("CONC-04", "CONC-09"),
+			}, specs.Clients(4), specs.Covers("CONC-04", "CONC-06", "CONC-09"),
 			specs.Cause("all clients share one buffer, or one variable for the connection to answer")),
 
 		specs.Requirement("raw/concurrency/one-does-not-read", specs.Should, "tutorial 003",
@@ -278,7 +278,7 @@ func crowds() []specs.Spec {
 				}()
 				same(other, c.Word())
 				same(c.Dial(), c.Word())
-			}, specs.Clients(3), specs.Perilous, specs.Covers("CONC-07"),
+			}, specs.Clients(3), specs.Perilous, specs.Heavy, specs.Covers("CONC-07"),
 			specs.Cause("the server waits in send() for one client to read; send what can be sent at once, and the rest when the socket is ready")),
 	}
 }

@@ -9,6 +9,7 @@ package sink
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:   "sink",
 		Source: "tutorial 003",
+		Rows:   slices.Concat(specs.Numbered("SINK", 1, 6), concurrency.Rows(), []string{"CONC-11"}),
 		Once:   true,
 		Served: func(cl *specs.Client, patience time.Duration) bool {
 			cl.HalfClose()
@@ -263,7 +265,7 @@ func draining() specs.Section {
 	return specs.Section{Name: "draining", Title: "Everything is read", Specs: []specs.Spec{
 		drained("64-kilobytes", 64<<10, "65 536 bytes at once are read to the last."),
 		drained("one-mebibyte", 1<<20, "One mebibyte at once is read to the last."),
-		drained("four-mebibytes", 4<<20, "Four mebibytes are taken without a halt, and read to the last."),
+		drained("four-mebibytes", 4<<20, "Four mebibytes are taken without a halt, and read to the last.", specs.Heavy),
 		specs.Requirement("sink/draining/again-and-again", specs.Should, clause,
 			"A connection takes bytes again and again, with pauses, and not one is answered.",
 			func(c *specs.Case) {

@@ -8,9 +8,11 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	kflate "github.com/klauspost/compress/flate"
 
+	"conform/specs"
 	"conform/specs/websocket/frame"
 )
 
@@ -36,8 +38,11 @@ func agreed(r *response) (*params, error) {
 		return nil, fmt.Errorf("the extension is %q", name)
 	}
 	for _, part := range parts[1:] {
-		name, value, valued := strings.Cut(strings.TrimSpace(part), "=")
-		value = strings.Trim(value, `"`)
+		name, value, valued := strings.Cut(part, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+			value = value[1 : len(value)-1]
+		}
 		if p.declared[name] {
 			return nil, fmt.Errorf("the parameter %q is there twice", name)
 		}
@@ -104,13 +109,31 @@ const (
 
 // inflate undoes the compression of one message.
 func (k *codec) inflate(payload string) (string, error) {
-	dict := k.in
 	if k.serverNoTakeover {
-		dict = nil
+		k.in = nil
 	}
 	// A final empty block, so that the reader knows the end.
-	r := flate.NewReaderDict(strings.NewReader(payload+tail+"\x01\x00\x00\xff\xff"), dict)
-	data, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
+	const end = tail + "\x01\x00\x00\xff\xff"
+	src := strings.NewReader(payload + end)
+	data, err := k.stream(src)
+	if n := src.Len(); err == nil && n > 0 && n < len(end) {
+		err = errors.New("its end is missing")
+	}
+	for err == nil && src.Len() > len(end) {
+		// The server has set BFINAL; another stream may follow (RFC 7692
+		// §7.2.3.4). What is none is padding.
+		more, wrong := k.stream(src)
+		if wrong != nil {
+			break
+		}
+		data += more
+	}
+	return data, err
+}
+
+// stream inflates up to a final block.
+func (k *codec) stream(src *strings.Reader) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(flate.NewReaderDict(src, k.in), maxInflated+1))
 	if err == nil && len(data) > maxInflated {
 		err = errors.New("it inflates to more than 64 MiB")
 	}
@@ -148,6 +171,16 @@ func (k *codec) deflate(data string) string {
 
 // openDeflate is openEcho with permessage-deflate, which the target has to
 // accept for the requirement to be judged.
+func openDeflate(c *specs.Case) *conn {
+	ws := openEcho(c, deflates(""))
+	if ws.codec == nil {
+		ws = openEcho(c, deflates("client_max_window_bits")) // as browsers offer it
+	}
+	ws.needsDeflate()
+	return ws
+}
+
+// needsDeflate ends the case unless permessage-deflate was agreed on.
 func (ws *conn) needsDeflate() *codec {
 	if ws.codec == nil {
 		ws.c.Unsupported("the target does not accept permessage-deflate")
@@ -155,7 +188,29 @@ func (ws *conn) needsDeflate() *codec {
 	return ws.codec
 }
 
-// SendCompressed sends a message compressed, in one frame.
-func (ws *conn) SendCompressed(op frame.Opcode, data string) {
-	ws.Send(frame.New(op, ws.codec.deflate(data)).WithRSV(frame.RSV1))
+// SendCompressed sends a message compressed, in one frame or cut after pieces
+// of so many bytes.
+func (ws *conn) SendCompressed(op frame.Opcode, data string, pieces ...int) {
+	ws.invalid = ws.invalid || op == frame.Text && !utf8.ValidString(data)
+	ws.SendPacked(op, cut(ws.codec.deflate(data), pieces...)...)
+}
+
+// SendPacked sends the parts of a compressed payload, whatever it is, in as many
+// frames: RSV1 is set on the first.
+func (ws *conn) SendPacked(op frame.Opcode, parts ...string) {
+	frames := fragmented(op, parts...)
+	frames[0].RSV = frame.RSV1
+	ws.Send(frames...)
+}
+
+// cut cuts a string after pieces of the given sizes, the last of which holds
+// for the rest.
+func cut(s string, sizes ...int) (parts []string) {
+	for len(sizes) > 0 && len(s) > sizes[0] {
+		parts, s = append(parts, s[:sizes[0]]), s[sizes[0]:]
+		if len(sizes) > 1 {
+			sizes = sizes[1:]
+		}
+	}
+	return append(parts, s)
 }

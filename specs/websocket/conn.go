@@ -18,14 +18,23 @@ type message struct {
 	data       string
 	frames     int  // how many it came in
 	compressed bool // it came compressed (RFC 7692)
+	masked     bool // a frame of it was
 	size       int  // of its payload on the wire, in bytes
 }
 
 func text(data string) message { return message{op: frame.Text, data: data} }
 
-func (m message) is(op frame.Opcode, data string) bool { return m.op == op && m.data == data }
+// is says whether a message is this one. One that came masked is none: a client
+// must fail the connection because of it (RFC 6455 §5.1).
+func (m message) is(op frame.Opcode, data string) bool {
+	return m.op == op && m.data == data && !m.masked
+}
 
 func (m message) String() string {
+	if m.masked {
+		m.masked = false
+		return m.String() + ", masked"
+	}
 	if len(m.data) > 64 {
 		return fmt.Sprintf("%s message of %d bytes, %s", m.op, len(m.data), wire.Quote([]byte(m.data), 64))
 	}
@@ -41,15 +50,17 @@ type conn struct {
 	reply  *response
 	codec  *codec // nil unless permessage-deflate was agreed on
 
-	brief     bool // what comes is not described frame by frame: there is too much of it
-	mute      bool // Pings are not answered
-	noClose   bool // a Close frame of the server is not answered
-	emptyPing bool // a Ping without a payload was sent
-	invalid   bool // invalid UTF-8 was sent as text: an echo of it is no news
-	closing   bool // we have sent a Close frame
-	sentCode  int  // the code of that Close frame
+	brief     bool   // what comes is not described frame by frame: there is too much of it
+	mute      bool   // Pings are not answered
+	noClose   bool   // a Close frame of the server is not answered
+	emptyPing bool   // a Ping without a payload was sent
+	invalid   bool   // invalid UTF-8 was sent as text: an echo of it is no news
+	closing   bool   // we have sent a Close frame
+	sentCode  int    // the code of that Close frame
+	outgoing  []byte // the text that we have sent fragments of; nil if there is none
 
 	sent     []string // what was sent in this exchange, described
+	settled  bool     // the exchange has ended well: what is sent next begins another
 	messages []message
 	pongs    []string
 	close    *frame.Frame
@@ -85,6 +96,19 @@ func openAnyway(c *specs.Case, mods ...func(*request)) *conn {
 // handshake, so that nothing can be told of it.
 func mute(c *specs.Case) bool {
 	return c.Dialect("echo") == "no" && c.Dialect("pong") == "no"
+}
+
+// shut says why the target cannot be judged beyond the opening handshake.
+func shut(c *specs.Case) string {
+	switch c.Dialect("opening") {
+	case "none":
+		return "the target does not accept an opening handshake at " + path(c)
+	case "tutorial-004":
+		if !c.Declared("opening") {
+			return "the target accepts an opening handshake only if the key is in Sec-Websocket-Key, spelt so: declare --dialect opening=tutorial-004 to have the rest judged"
+		}
+	}
+	return ""
 }
 
 // attempt is what came of an opening handshake.
@@ -190,15 +214,35 @@ func (ws *conn) describe(f frame.Frame) {
 	if !f.Masked {
 		d += " (unmasked)"
 	}
+	if ws.settled {
+		ws.sent, ws.settled = nil, false
+	}
 	ws.sent = append(ws.sent, d)
 	ws.client.Decoded("→ %s", d)
-	switch {
-	case f.Opcode == frame.Close:
+	if f.Opcode == frame.Close {
 		ws.closing, ws.sentCode = true, f.CloseCode()
-	case f.Opcode == frame.Ping && len(f.Payload) == 0:
+		ws.invalid = ws.invalid || !utf8.ValidString(f.CloseReason())
+	}
+	if f.Opcode == frame.Ping && len(f.Payload) == 0 {
 		ws.emptyPing = true
-	case f.Opcode <= frame.Text && !utf8.Valid(f.Payload):
-		ws.invalid = true
+	}
+	ws.follow(f)
+}
+
+// follow notes whether what we send as text is UTF-8. What a compressed one is
+// only who compresses it knows.
+func (ws *conn) follow(f frame.Frame) {
+	switch {
+	case f.Opcode == frame.Text && f.RSV == 0:
+		ws.outgoing = append([]byte{}, f.Payload...)
+	case f.Opcode == frame.Continuation && ws.outgoing != nil:
+		ws.outgoing = append(ws.outgoing, f.Payload...)
+	default:
+		return
+	}
+	if f.Fin {
+		ws.invalid = ws.invalid || !utf8.Valid(ws.outgoing)
+		ws.outgoing = nil
 	}
 }
 
@@ -289,7 +333,9 @@ func (ws *conn) take(f frame.Frame) {
 	if f.Opcode.IsControl() {
 		switch f.Opcode {
 		case frame.Ping:
-			if !ws.mute && !ws.closing {
+			// A masked one is what we have sent, sent back: an answer would be
+			// sent back as well, and pass for a Pong.
+			if !ws.mute && !ws.closing && !f.Masked {
 				ws.pong(f)
 			}
 		case frame.Pong:
@@ -321,6 +367,7 @@ func (ws *conn) take(f frame.Frame) {
 	m := ws.joining
 	ws.joined = append(ws.joined, f.Payload...)
 	m.frames++
+	m.masked = m.masked || f.Masked
 	if !f.Fin {
 		return
 	}
@@ -372,9 +419,7 @@ func (ws *conn) ExpectMessage(op frame.Opcode, data string) message {
 		ws.c.Refute(mismatch(ws.exchange(), message{op: op, data: data}, m), false)
 	}
 	ws.client.Took(time.Since(began))
-	if len(ws.messages) == 0 {
-		ws.sent = nil
-	}
+	ws.settled = len(ws.messages) == 0
 	return m
 }
 
@@ -383,6 +428,9 @@ func mismatch(sent string, want, got message) specs.Reason {
 	r := specs.Reason{Code: specs.WrongBytes, Message: "another message than the one that was sent came back", Sent: sent,
 		Expected: []string{want.String()}, Received: got.String()}
 	switch n := common(want.data, got.data); {
+	case got.masked:
+		r.Message = "the message came masked, which makes a client fail the connection"
+		r.Hint = "frames of a server are not masked; one that sends back the bytes it has received sends the mask too"
 	case want.data == got.data:
 		r.Message = fmt.Sprintf("the message came back as %s", got.op)
 		r.Hint = "the type of a message is the opcode of its first frame"
@@ -441,7 +489,7 @@ func (ws *conn) ExpectPong(payload string) {
 	}
 	ws.pongs = ws.pongs[1:]
 	ws.client.Took(time.Since(began))
-	ws.sent = nil
+	ws.settled = true
 }
 
 // Stays proves that the connection is still usable: a Ping with a payload of
@@ -488,7 +536,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		})
 	}
 	wait := patience(ws.c, 0)
-	if !patient {
+	if !patient && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer && o.verdict == specs.Pass }) {
 		wait = 2 * ws.c.Timing().Quiet
 	}
 	timedOut := ws.pump(wait, decided)
@@ -496,9 +544,9 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 	if timedOut && !patient && r.close == nil {
 		// It has not failed the connection. Whether it goes on with it shows
 		// at once; otherwise it gets the time that an answer may take.
-		sent, before := ws.sent, len(ws.messages)
+		sent, settled, before := ws.sent, ws.settled, len(ws.messages)
 		mark := ws.fence()
-		ws.sent = sent
+		ws.sent, ws.settled = sent, settled
 		r.fenced = mark != ""
 		passed := func() bool {
 			return slices.Contains(ws.pongs, mark) ||
@@ -516,7 +564,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		ws.client.Took(time.Since(began))
 	}
 	i := judge(ws.client, ws.exchange(), r, outcomes)
-	ws.countFailure(r)
+	ws.countFailure(r, outcomes[i])
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil
 	return i
 }
@@ -524,13 +572,35 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 // settle waits for the end of the TCP connection where a Close frame says that
 // it is due, and is the reaction so far.
 func (ws *conn) settle(timedOut bool) reaction {
-	if ws.close != nil && ws.end == "" {
-		timedOut = ws.pump(2*patience(ws.c, 0), func() bool { return false })
+	if ws.close == nil || ws.end != "" {
+		r := ws.reaction()
+		r.waited = timedOut
+		return r
+	}
+	wait, began := 2*patience(ws.c, 0), time.Now()
+	known := len(ws.c.Observed(seenLateEnd)) > 0
+	if known {
+		wait = ws.c.Timing().Quiet
+	}
+	timedOut = ws.pump(wait, func() bool { return false })
+	if ws.end != "" && time.Since(began) > lateEnd {
+		ws.c.Tally(seenLateEnd, "%s after the Close frame", time.Since(began).Round(10*time.Millisecond))
 	}
 	r := ws.reaction()
 	r.waited = timedOut
+	if r.end == "" && known {
+		r.end, r.waited = late, false
+	}
 	return r
 }
+
+// late is the end of the TCP connection behind a Close frame, when the target
+// was seen to take long for it. That it comes at all, and in time, is judged by
+// requirements of its own; to wait for it everywhere would take minutes.
+const late wire.Kind = "late"
+
+// lateEnd is how long after a Close frame an end is late.
+const lateEnd = time.Second
 
 func (ws *conn) reaction() reaction {
 	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
@@ -561,11 +631,15 @@ func (ws *conn) ExpectNothingFor(d time.Duration, why string) {
 // itself is judged by the requirements about it.
 func (ws *conn) LeftOver() {
 	if ws.end == "" && !ws.client.Gone() {
-		if ws.close == nil && !ws.closing {
+		first := ws.close == nil && !ws.closing
+		if first {
 			ws.quietly(frame.NewClose(1000, ""))
 		}
 		ws.pump(ws.c.Timing().Leave, func() bool { return ws.close != nil })
 		ws.pump(ws.c.Timing().Leave, func() bool { return false })
+		if first {
+			ws.countEnd()
+		}
 	}
 	if len(ws.messages) > 0 {
 		ws.c.Refute(specs.Reason{Code: specs.ExtraBytes, Message: "a message came that nobody has asked for",

@@ -56,7 +56,7 @@ func detectOpening(c *specs.Case) string {
 // sent: one that garbles its echo is to be judged, one that answers in its own
 // words is not.
 func detectEcho(c *specs.Case) string {
-	if c.Dialect("opening") == "none" {
+	if shut(c) != "" {
 		return "no"
 	}
 	ws, a := try(c)
@@ -80,7 +80,7 @@ func detectEcho(c *specs.Case) string {
 }
 
 func detectPong(c *specs.Case) string {
-	if c.Dialect("opening") == "none" {
+	if shut(c) != "" {
 		return "no"
 	}
 	ws, a := try(c)

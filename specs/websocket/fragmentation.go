@@ -10,11 +10,11 @@ import (
 
 // fragmentation is RFC 6455 §5.4: messages in several frames.
 func fragmentation() []specs.Spec {
-	return slices.Concat(fragmented(), misfragmented())
+	return slices.Concat(wellFragmented(), misfragmented())
 }
 
-// fragmented is messages in fragments, as they may come.
-func fragmented() []specs.Spec {
+// wellFragmented is messages in fragments, as they may come.
+func wellFragmented() []specs.Spec {
 	const oneFrame = "every frame is taken for a message: a message ends with the frame that has FIN set, and its type is the opcode of the first one"
 	return []specs.Spec{
 		specs.Requirement("websocket/fragmentation/two-fragments", specs.Must, "RFC 6455 §5.4",
@@ -260,14 +260,28 @@ func misfragmented() []specs.Spec {
 				provoke(c, []frame.Frame{frame.New(frame.Text, c.Word()).More(), frame.NewClose(1000, "")}, closed(1000, 1001, 1002, 0).streaming())
 			}, specs.Covers("WS-FRAG-19"), specs.Cause("a Close frame is kept until the message is whole, or sends off the part of it that has come")),
 
+		specs.Requirement("websocket/fragmentation/part-and-the-end", specs.Robust, "RFC 6455 §5.4",
+			"The fragments of a client that ends before the last one are no message.",
+			func(c *specs.Case) {
+				ws := open(c)
+				ws.Stays()
+				part := c.Word()
+				ws.Send(frame.New(frame.Text, part).More())
+				ws.client.HalfClose()
+				ws.ExpectWithin(patience(c, 0), gone().streaming(), waiting().streaming().nonstrict(stillOpen),
+					expecting("the part as a message", func(r reaction) bool { return len(r.messages) == 1 && r.messages[0].is(frame.Text, part) }).
+						nonstrict("the part comes back as if it were whole, as from coder/websocket"))
+				c.StillServes()
+			}, specs.Covers("WS-FRAG-20"), specs.Cause("the end of the stream is taken for the end of the message; what has come without FIN is dropped")),
+
 		specs.Requirement("websocket/fragmentation/part-of-another-client", specs.Robust, "good engineering",
 			"A fragment whose client has gone is not continued by another client.",
 			func(c *specs.Case) {
-				for range 20 {
+				for i, ended := 0, true; ended && i < 20; i++ {
 					ws := open(c)
 					ws.Send(frame.New(frame.Text, c.Word()).More())
 					ws.client.HalfClose()
-					ws.ExpectWithin(patience(c, 0), gone().streaming())
+					ended = !ws.pump(patience(c, 0), func() bool { return false })
 				}
 				ws := open(c)
 				ws.Send(frame.New(frame.Continuation, c.Word()))

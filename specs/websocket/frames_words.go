@@ -97,8 +97,8 @@ func (ws *conn) Withholds(d time.Duration, why string) {
 func (ws *conn) ExpectWithin(d time.Duration, outcomes ...outcome) {
 	timedOut := ws.pump(d, func() bool { return len(ws.messages) > 0 || len(ws.pongs) > 0 || ws.close != nil })
 	r := ws.settle(timedOut)
-	judge(ws.client, ws.exchange(), r, outcomes)
-	ws.countFailure(r)
+	i := judge(ws.client, ws.exchange(), r, outcomes)
+	ws.countFailure(r, outcomes[i])
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil
 }
 

@@ -15,7 +15,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/bare-lf-lines", specs.May, "RFC 9112 §2.2",
 			"A handshake whose lines end in a bare LF is accepted or refused.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"lines end in LF", func(r *request) { r.lineEnd = "\n" }}},
+				tries(c, []variant{{"lines end in LF", func(r *request) { r.lineEnd = "\n" }}},
 					accepted().info("a bare LF ends a line here"), refused(), unanswered().info("the server waits for a CRLF"))
 			}, specs.Covers("WS-HS-80"),
 			specs.Cause("the lines are cut at CR or at two bytes without looking at them; a server may take LF for a line end or answer 400")),
@@ -23,10 +23,10 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/blank-before-colon-refused", specs.Must, "RFC 9112 §5.1",
 			"A blank between a field name and its colon is refused.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{
+				tries(c, []variant{
 					{"X-Kit : a", func(r *request) { r.add("X-Kit :", " a") }},
 					{"Upgrade : websocket", func(r *request) { r.del("Upgrade").add("Upgrade :", " websocket") }},
-				}, refused(), accepted().nonstrict("accepted, as gobwas, tornado and aiohttp do"),
+				}, refused(), accepted().nonstrict("accepted, as gobwas, tornado and others do"),
 					unanswered().nonstrict("left without an answer, as libwebsockets does"))
 			}, specs.Covers("WS-HS-81"),
 			specs.Cause("the name is trimmed before it is looked at; proxies that do not trim see another message, so answer 400")),
@@ -34,7 +34,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/folded-value", specs.Must, "RFC 9112 §5.2",
 			"A folded field value is refused, or its line ends are read as blanks.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{
+				tries(c, []variant{
 					{"a folded value", func(r *request) { r.add("X-Kit", "a\r\n b") }},
 					{"a value folded by a tab", func(r *request) { r.before("X-Kit", "a\r\n\tb") }},
 				}, accepted().info("folded values are read"), refused(),
@@ -52,8 +52,8 @@ func handshakeGrammar() []specs.Spec {
 			"A handshake with NUL, 0x01 or DEL in a field value is refused or accepted, and does no harm.",
 			func(c *specs.Case) {
 				nul := accepted().info("accepted: a NUL must be refused or replaced by a blank, which cannot be seen")
-				tries(c, []stimulus{{"NUL in a value", func(r *request) { r.add("X-Kit", "a\x00b") }}}, nul, refused())
-				tries(c, []stimulus{
+				tries(c, []variant{{"NUL in a value", func(r *request) { r.add("X-Kit", "a\x00b") }}}, nul, refused())
+				tries(c, []variant{
 					{"0x01 in a value", func(r *request) { r.add("X-Kit", "a\x01b") }},
 					{"DEL in a value", func(r *request) { r.add("X-Kit", "a\x7fb") }},
 				}, accepted(), refused())
@@ -63,7 +63,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/bare-cr-is-no-line-end", specs.Must, "RFC 9112 §2.2",
 			"A CR without LF ends no line: what follows it is not read as a field.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"a bare CR in a value", func(r *request) { r.add("X-Kit", "a\rb") }}}, accepted(), refused())
+				tries(c, []variant{{"a bare CR in a value", func(r *request) { r.add("X-Kit", "a\rb") }}}, accepted(), refused())
 				hides(c, "\r", refused(), unanswered().info("left without an answer"),
 					switched().nonstrict("a bare CR ends a line here, as in Autobahn"))
 			}, specs.Covers("WS-HS-84"),
@@ -72,7 +72,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/line-without-colon-refused", specs.Must, "RFC 6455 §4.2.1",
 			"A header line without a colon is refused.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{
+				tries(c, []variant{
 					{"a line without a colon", func(r *request) { r.fields = append(r.fields, field{"X-Kit\r\nX-Other:", " 1"}) }},
 				}, refused(), accepted().nonstrict("the line is skipped, as libwebsockets and Autobahn do"))
 			}, specs.Covers("WS-HS-85"),
@@ -86,7 +86,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/empty-line-before-request", specs.Should, "RFC 9112 §2.2",
 			"An empty line before the request line is skipped.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"CRLF before the request line", func(r *request) { r.method = "\r\n" + r.method }}},
+				tries(c, []variant{{"CRLF before the request line", func(r *request) { r.method = "\r\n" + r.method }}},
 					accepted(), refused().info("it is refused"), unanswered().info("it is left without an answer"))
 			}, specs.Covers("WS-HS-87"),
 			specs.Cause("the first line is taken for the request line, whatever it is; skip one empty line")),
@@ -99,28 +99,28 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/64-kib-header", specs.Robust, "RFC 9110 §5.4",
 			"A handshake with a field of 64 KiB is refused or accepted, and does no harm.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"a field of 64 KiB", func(r *request) { r.add("X-Kit", strings.Repeat("k", 64<<10)) }}},
+				tries(c, []variant{{"a field of 64 KiB", func(r *request) { r.add("X-Kit", strings.Repeat("k", 64<<10)) }}},
 					accepted().info("64 KiB are accepted"), overwhelmed())
 			}, specs.Covers("WS-HS-89"), specs.Perilous, specs.Cause(fixedBuffer)),
 
 		specs.Requirement("websocket/handshake/64-kib-target", specs.Robust, "RFC 9112 §3",
 			"A handshake with a request target of 64 KiB is refused or accepted, and does no harm.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"a target of 64 KiB", func(r *request) { r.target += "?" + strings.Repeat("k", 64<<10) }}},
+				tries(c, []variant{{"a target of 64 KiB", func(r *request) { r.target += "?" + strings.Repeat("k", 64<<10) }}},
 					accepted().info("64 KiB are accepted"), overwhelmed())
 			}, specs.Covers("WS-HS-89"), specs.Perilous, specs.Cause(fixedBuffer)),
 
 		specs.Requirement("websocket/handshake/200-headers", specs.Robust, "good engineering",
 			"A handshake with 200 more fields is refused or accepted.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"200 more fields", func(r *request) { extraFields(r, 200) }}},
+				tries(c, []variant{{"200 more fields", func(r *request) { extraFields(r, 200) }}},
 					accepted(), overwhelmed().info("the server takes fewer than 200 fields"))
 			}, specs.Covers("WS-HS-90"), specs.Cause("the fields are kept in an array of fixed size; refuse what does not fit with 431")),
 
 		specs.Requirement("websocket/handshake/2500-headers", specs.Robust, "good engineering",
 			"A handshake with 2500 more fields, before those that matter or behind them, does no harm.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{
+				tries(c, []variant{
 					{"2500 fields before the others", func(r *request) {
 						own := r.fields
 						r.fields = nil
@@ -159,7 +159,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/expect-100-continue", specs.May, "RFC 9110 §7.8",
 			"A handshake with Expect: 100-continue is accepted, with or without a 100 before the 101.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"Expect: 100-continue", func(r *request) { r.add("Expect", "100-continue") }}},
+				tries(c, []variant{{"Expect: 100-continue", func(r *request) { r.add("Expect", "100-continue") }}},
 					accepted(), refused().info("it is refused"))
 			}, specs.Covers("WS-HS-96"),
 			specs.Cause("the server waits for a body; a handshake has none")),
@@ -182,7 +182,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/connection-close-upgrade", specs.May, "RFC 9112 §9.6",
 			"A handshake with Connection: close, Upgrade is accepted or refused.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"Connection: close, Upgrade", set("Connection", "close, Upgrade")}},
+				tries(c, []variant{{"Connection: close, Upgrade", set("Connection", "close, Upgrade")}},
 					accepted(), refused().info("it is refused"))
 			}, specs.Covers("WS-HS-98"),
 			specs.Cause("the connection is closed after the 101; close is about the HTTP connection, which ends with the upgrade")),
@@ -226,9 +226,9 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/long-keys", specs.Robust, "RFC 6455 §4.2.1",
 			"A Sec-WebSocket-Key of 128 or of 5000 characters is refused, or its Accept is right.",
 			func(c *specs.Case) {
-				var list []stimulus
+				var list []variant
 				for _, n := range []int{128, 5000} {
-					list = append(list, stimulus{fmt.Sprintf("a key of %d characters", n), set("Sec-WebSocket-Key", strings.Repeat("kitA", n/4))})
+					list = append(list, variant{fmt.Sprintf("a key of %d characters", n), set("Sec-WebSocket-Key", strings.Repeat("kitA", n/4))})
 				}
 				tries(c, list, overwhelmed(), accepted().info("the length of the key is not looked at"))
 			}, specs.Covers("WS-HS-104"), specs.Perilous,
@@ -237,7 +237,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/draft-76-refused", specs.May, "RFC 6455 §4.2.1",
 			"A handshake of the draft of 2010 with two keys is not answered as one of the RFC.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"draft 76", draft76}}, refused(), unanswered(),
+				tries(c, []variant{{"draft 76", draft76}}, refused(), unanswered(),
 					expecting("a 101 of the draft, without Sec-WebSocket-Accept", func(r reaction) bool {
 						return r.reply.status == 101 && len(r.reply.values("Sec-WebSocket-Accept")) == 0
 					}),
@@ -267,10 +267,10 @@ func malformedRequestLines(c *specs.Case) {
 	silence := unanswered().info("it is left without an answer")
 	lax := switched().nonstrict("accepted, as ws on Node.js and libwebsockets do")
 	http09 := expecting("an answer as in HTTP/0.9", func(r reaction) bool { return r.reply.head != "" && r.reply.status == 0 })
-	tries(c, []stimulus{{"no version", func(r *request) { r.version = "" }}}, refused(), http09, silence, lax)
-	tries(c, []stimulus{{"two blanks", func(r *request) { r.target = " " + r.target }}}, refused(), silence,
+	tries(c, []variant{{"no version", func(r *request) { r.version = "" }}}, refused(), http09, silence, lax)
+	tries(c, []variant{{"two blanks", func(r *request) { r.target = " " + r.target }}}, refused(), silence,
 		accepted().info("runs of blanks are read as one, as RFC 9112 §3 allows"))
-	tries(c, []stimulus{
+	tries(c, []variant{
 		{"a blank in the target", func(r *request) { r.target += "a b" }},
 		{"http/1.1", func(r *request) { r.version = "http/1.1" }},
 	}, refused(), silence, lax)
@@ -332,9 +332,7 @@ func others(c *specs.Case, while string, lenient bool) {
 		outcomes = append(outcomes, unanswered().nonstrict("other clients are not served meanwhile"))
 	}
 	judge(a.client, a.sent(), a.reaction, outcomes)
-	if ws != nil {
-		ws.works()
-	}
+	works(ws)
 	a.client.Leave()
 }
 
@@ -352,7 +350,7 @@ func withBody(c *specs.Case, what string, mod func(*request)) {
 
 func ambiguousLengths(c *specs.Case) {
 	asUsual(c)
-	for _, s := range []stimulus{
+	for _, s := range []variant{
 		{"two lengths", func(r *request) { r.add("Content-Length", "5").add("Content-Length", "6").body = "hello!" }},
 		{"a length and chunks", func(r *request) { r.add("Content-Length", "5").add("Transfer-Encoding", "chunked").body = "0\r\n\r\n" }},
 	} {
@@ -408,11 +406,9 @@ func handshakeThenFIN(c *specs.Case) {
 	cl := c.Dial()
 	cl.Send(req.String())
 	cl.HalfClose()
-	reply := readResponse(cl, patience(c, 0))
-	a := attempt{client: cl, request: req.String(), what: "then FIN", reaction: reaction{reply: reply, key: req.get("Sec-WebSocket-Key"), waited: reply.timedOut}}
-	judge(cl, a.sent(), a.reaction, []outcome{accepted(), refused()})
-	if reply.status == 101 {
-		ws := upgrade(cl, reply)
+	ws, a := hear(cl, req)
+	a.what = "then FIN"
+	if judge(cl, a.sent(), a.reaction, []outcome{accepted(), refused()}) == 0 {
 		ws.sent, ws.noClose = []string{"a handshake, then FIN"}, true
 		ended := expecting("the end of the connection, after a Close frame or not", func(r reaction) bool { return r.end != "" && !r.answered() })
 		open := expecting("an open connection", func(r reaction) bool { return r.end == "" && !r.answered() }).info("the connection is still open")

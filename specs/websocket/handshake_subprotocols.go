@@ -40,12 +40,12 @@ func handshakeSubprotocols() []specs.Spec {
 
 		specs.Requirement("websocket/handshake/subprotocol-on-second-line", specs.Must, "RFC 6455 §11.3.4",
 			"Offers on several lines are one list: a supported subprotocol is found on the second.",
-			secondLine, specs.Covers("WS-HS-73"),
+			secondLine, specs.Covers("WS-HS-73"), specs.Needs("subprotocol", "conform-echo"),
 			specs.Cause("only the first line of Sec-WebSocket-Protocol is read; join all lines of a field with commas")),
 
 		specs.Requirement("websocket/handshake/subprotocol-case-sensitive", specs.Must, "RFC 6455 §4.2.2",
 			"A supported subprotocol that is offered in other letters is not answered in the server's own spelling.",
-			otherSpelling, specs.Covers("WS-HS-74"),
+			otherSpelling, specs.Covers("WS-HS-74"), specs.Needs("subprotocol", "conform-echo"),
 			specs.Cause("subprotocols are compared without regard to case; they are compared byte by byte, as a client compares the answer")),
 
 		specs.Requirement("websocket/handshake/empty-subprotocol-offer", specs.Must, "RFC 6455 §4.2.2",
@@ -62,9 +62,9 @@ func handshakeSubprotocols() []specs.Spec {
 		specs.Requirement("websocket/handshake/subprotocol-blanks-quick", specs.Robust, "good engineering",
 			"An offer with thousands of blanks is dealt with at once.",
 			func(c *specs.Case) {
-				list := make([]stimulus, 5)
+				list := make([]variant, 5)
 				for i := range list {
-					list[i] = stimulus{"4000 blanks", func(r *request) { r.add("Sec-WebSocket-Protocol", "b"+strings.Repeat(" ", 4000)+"x") }}
+					list[i] = variant{"4000 blanks", func(r *request) { r.add("Sec-WebSocket-Protocol", "b"+strings.Repeat(" ", 4000)+"x") }}
 				}
 				tries(c, list, accepted(), overwhelmed())
 			}, specs.Covers("WS-HS-77"), specs.Perilous,
@@ -76,12 +76,9 @@ func handshakeSubprotocols() []specs.Spec {
 // has to choose when it is the only one.
 func supported(c *specs.Case) string {
 	p := c.Dialect("subprotocol")
-	if p == "" {
-		c.Unsupported("needs a subprotocol that the target supports: declare --dialect subprotocol=NAME to have this judged")
-	}
-	if offers(c, []string{p}, p) != p {
-		c.Blocked("the target does not choose the declared subprotocol %q when it is the only one", p)
-	}
+	_, a := try(c, set("Sec-WebSocket-Protocol", p))
+	judge(a.client, a.sent(), a.reaction, []outcome{chose(p)})
+	a.client.Leave()
 	return p
 }
 
@@ -95,9 +92,7 @@ func secondLine(c *specs.Case) {
 		accepted().nonstrict("no subprotocol is chosen: only the first line is read"),
 		refused().nonstrict("refused: only the first line is read"),
 	})
-	if ws != nil {
-		ws.works()
-	}
+	works(ws)
 	c.StillServes()
 }
 
@@ -110,7 +105,7 @@ func otherSpelling(c *specs.Case) {
 	if other == p {
 		c.Unsupported("the subprotocol %q has no letters", p)
 	}
-	tries(c, []stimulus{{"offered as " + other, func(r *request) { r.add("Sec-WebSocket-Protocol", other) }}},
+	tries(c, []variant{{"offered as " + other, func(r *request) { r.add("Sec-WebSocket-Protocol", other) }}},
 		chose(""), chose(other), refused(), chose(p).nonstrict("the server compares subprotocols without regard to case"))
 }
 
@@ -148,7 +143,7 @@ func malformedOffers(c *specs.Case) {
 		for _, other := range o.others {
 			outcomes = append(outcomes, chose(other).nonstrict("what is chosen is no token, or was not offered as one"))
 		}
-		tryOne(c, stimulus{"offering " + o.offer, func(r *request) { r.add("Sec-WebSocket-Protocol", o.offer) }}, outcomes...)
+		tryOne(c, variant{"offering " + o.offer, func(r *request) { r.add("Sec-WebSocket-Protocol", o.offer) }}, outcomes...)
 		c.StillServes()
 	}
 }

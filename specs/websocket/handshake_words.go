@@ -11,16 +11,10 @@ import (
 	"conform/specs/wire"
 )
 
-// stimulus is an opening handshake that is out of the ordinary in one way.
-type stimulus struct {
-	what string // it is, in a few words
-	mod  func(*request)
-}
-
 // tries has each of the handshakes on a connection of its own, with a client
 // that is served as usual before the first and after each of them. A connection
 // that is accepted has to be usable.
-func tries(c *specs.Case, list []stimulus, outcomes ...outcome) {
+func tries(c *specs.Case, list []variant, outcomes ...outcome) {
 	asUsual(c)
 	for _, s := range list {
 		tryOne(c, s, outcomes...)
@@ -31,26 +25,17 @@ func tries(c *specs.Case, list []stimulus, outcomes ...outcome) {
 // asUsual is a client that is served as usual, and leaves.
 func asUsual(c *specs.Case) {
 	ws := open(c)
-	ws.works()
+	works(ws)
 	ws.client.Leave()
 }
 
 // tryOne has one handshake and judges it. It is nil when that is not accepted.
-func tryOne(c *specs.Case, s stimulus, outcomes ...outcome) *conn {
+func tryOne(c *specs.Case, s variant, outcomes ...outcome) *conn {
 	ws, a := try(c, s.mod)
 	a.what = s.what
 	judge(a.client, a.sent(), a.reaction, outcomes)
-	if ws != nil {
-		ws.works()
-	}
+	works(ws)
 	return ws
-}
-
-// works is Stays, where the target answers anything that shows it.
-func (ws *conn) works() {
-	if pings(ws.c) || ws.c.Dialect("echo") != "no" {
-		ws.Stays()
-	}
 }
 
 // says sends bytes that are no valid opening handshake and reads what is
@@ -131,7 +116,7 @@ func (ws *conn) ExpectNoHTTP() {
 // offers has a handshake that offers subprotocols, a line of the field for each
 // string, and judges what is chosen: nothing, or one of those that are allowed.
 // A refusal is no failure: RFC 6455 leaves it to the server (§4.2.2, item 4).
-func offers(c *specs.Case, lines []string, allowed ...string) (chosen string) {
+func offers(c *specs.Case, lines []string, allowed ...string) {
 	ws, a := try(c, func(r *request) {
 		for _, line := range lines {
 			r.add("Sec-WebSocket-Protocol", line)
@@ -144,7 +129,7 @@ func offers(c *specs.Case, lines []string, allowed ...string) (chosen string) {
 	}
 	judge(a.client, a.sent(), a.reaction, []outcome{accepted(), refusal})
 	if ws == nil {
-		return ""
+		return
 	}
 	list := ws.reply.values("Sec-WebSocket-Protocol")
 	expected := []string{"a 101 without Sec-WebSocket-Protocol"}
@@ -167,6 +152,5 @@ func offers(c *specs.Case, lines []string, allowed ...string) (chosen string) {
 	if reason.Message != "" {
 		c.Refute(reason, false)
 	}
-	ws.works()
-	return ws.reply.get("Sec-WebSocket-Protocol")
+	works(ws)
 }

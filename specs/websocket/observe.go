@@ -33,7 +33,10 @@ const (
 	seenWithClose = "failures with a Close frame"
 	seenReset     = "clean closes that end in RST"
 	seenFIN       = "clean closes that end in FIN"
+	seenLateEnd   = "ends of the TCP connection more than a second after the Close frame"
 	seenWrongCode = "failures with another code than the one for the error"
+	seenTwice     = "Close frames after the first"
+	seenLate      = "Pings and Pongs after the Close frame"
 )
 
 // observe notes what is wrong with a frame of the server by itself, and with
@@ -67,39 +70,63 @@ func (ws *conn) observe(f frame.Frame) {
 	case f.Length > 125:
 		c.Observe(ruleControl, "%s is longer than 125 bytes", f)
 	}
-	if ws.closes > 0 {
+	switch {
+	case ws.closes == 0:
+	case f.Opcode == frame.Close:
+		c.Tally(seenTwice, "%s comes after a Close frame", f)
+	case f.Opcode.IsControl() && f.Opcode.Known():
+		c.Tally(seenLate, "%s comes after a Close frame", f)
+	default:
 		c.Observe(ruleAfterClose, "%s comes after a Close frame", f)
 	}
 	if f.Opcode != frame.Close {
 		return
 	}
 	switch code := f.CloseCode(); {
+	case code == -1 && ws.closing && ws.sentCode == -1: // judged where it was sent
 	case code == -1:
 		c.Observe(ruleCloseBody, "a Close frame with a body of one byte")
 	case code == 0 && len(f.Payload) > 0, code > 0 && !ws.sendable(code):
 		c.Observe(ruleCloseBody, "%s has a code that must not be sent", f)
 	case !utf8.ValidString(f.CloseReason()) && !ws.invalid:
 		c.Observe(ruleCloseBody, "%s has a reason that is no UTF-8", f)
-	case code == 1010:
+	case code == 1010 && !(ws.closing && ws.sentCode == code):
 		c.Observe(ruleClientCode, "%s: only clients send 1010", f)
 	}
 }
 
 // sendable says whether a server may send a close code: one that the registry
-// of the edition defines, one for libraries and applications, or a code above
-// those that it repeats after us (RFC 6455 §7.4).
+// of the edition defines, one for libraries and applications, or one that it
+// repeats after us and that was registered later or is above those (RFC 6455
+// §7.4).
 func (ws *conn) sendable(code int) bool {
-	return registered(ws.c, code) || code >= 3000 && code <= 4999 || code >= 5000 && ws.closing && ws.sentCode == code
+	repeated := ws.closing && ws.sentCode == code && (code >= 1012 && code <= 1014 || code >= 5000)
+	return registered(ws.c, code) || code >= 3000 && code <= 4999 || repeated
 }
 
 // countFailure keeps the numbers that are recorded of failed connections.
-func (ws *conn) countFailure(r reaction) {
+func (ws *conn) countFailure(r reaction, o outcome) {
 	switch {
-	case r.end == "":
-	case r.close == nil:
+	case o.fitting == 0:
+	case r.close == nil && r.end != "":
 		ws.c.Tally(seenNoClose, "%s without a Close frame", strings.ToUpper(string(r.end)))
-	case ws.closes > 0 && r.close.CloseCode() >= 1002 && r.close.CloseCode() <= 1011:
+	case r.close != nil && r.close.CloseCode() >= 1002 && r.close.CloseCode() <= 1011:
 		ws.c.Tally(seenWithClose, "%s", r.close)
+	}
+	if r.close != nil && o.fitting > 0 && len(r.close.Payload) > 0 && r.closeCode() != o.fitting {
+		ws.c.Tally(seenWrongCode, "CLOSE %d where %d fits", r.closeCode(), o.fitting)
+	}
+}
+
+// countEnd keeps the numbers of how connections end after a closing handshake
+// that we have begun and behind whose Close frame we have sent nothing.
+func (ws *conn) countEnd() {
+	switch {
+	case ws.close == nil || ws.sentCode != 1000:
+	case ws.end == wire.FIN:
+		ws.c.Tally(seenFIN, "FIN")
+	case ws.end == wire.RST:
+		ws.c.Tally(seenReset, "RST")
 	}
 }
 

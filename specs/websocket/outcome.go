@@ -51,6 +51,8 @@ func (r reaction) String() string {
 	switch {
 	case r.end == wire.Broken:
 		parts = append(parts, "a broken connection")
+	case r.end == late:
+		parts = append(parts, "a FIN that this target sends late")
 	case r.end != "":
 		parts = append(parts, strings.ToUpper(string(r.end)))
 	case r.usable:
@@ -76,7 +78,9 @@ type outcome struct {
 	verdict specs.Verdict
 	why     string
 	match   func(reaction) bool
+	answer  bool // a message or a Pong, which may overtake the answer to a later one
 	patient bool // nothing may follow: no later message is sent to see whether it is served
+	fitting int  // of a failure: the close code for the error, or severalFit; else 0
 }
 
 // info makes it an outcome that is allowed and worth recording.
@@ -126,18 +130,30 @@ func unanswered() outcome {
 
 // failed is a failed connection (RFC 6455 §7.1.7): the end of the TCP
 // connection, and before it at most a Close frame, which is empty or has one of
-// the codes. No Close frame at all is allowed.
+// the codes. No Close frame at all is allowed. The first code is the one that
+// fits the error (§7.4.1); any other is counted.
 func failed(codes ...int) outcome {
-	return expecting("the connection fails ("+codeText(codes)+" or no Close frame, then FIN or RST)", func(r reaction) bool {
-		return r.end != "" && !r.answered() && (r.close == nil || r.close.CloseCode() == 0 || slices.Contains(codes, r.close.CloseCode()))
+	o := expecting("the connection fails ("+codeText(codes)+" or no Close frame, then FIN or RST)", func(r reaction) bool {
+		return r.end != "" && !r.answered() && (r.close == nil || len(r.close.Payload) == 0 || slices.Contains(codes, r.closeCode()))
 	})
+	o.fitting = codes[0]
+	return o
 }
+
+// failedSomehow is failed where no code fits better than the others.
+func failedSomehow(codes ...int) outcome {
+	o := failed(codes...)
+	o.fitting = severalFit
+	return o
+}
+
+const severalFit = -1
 
 // closed is a closing handshake that the server completes: a Close frame with
 // one of the codes, 0 for an empty one, then the end of the TCP connection.
 func closed(codes ...int) outcome {
 	return expecting(codeText(codes)+", then FIN or RST", func(r reaction) bool {
-		return r.end != "" && !r.answered() && r.close != nil && slices.Contains(codes, r.close.CloseCode())
+		return r.end != "" && !r.answered() && r.close != nil && slices.Contains(codes, r.closeCode())
 	})
 }
 
@@ -151,16 +167,20 @@ func ended() outcome {
 // echoed is one message with this type and content; the connection stays.
 func echoed(op frame.Opcode, data string) outcome {
 	want := message{op: op, data: data}
-	return expecting(want.String(), func(r reaction) bool {
+	o := expecting(want.String(), func(r reaction) bool {
 		return r.end == "" && r.close == nil && len(r.pongs) == 0 && len(r.messages) == 1 && r.messages[0].is(op, data)
 	})
+	o.answer = true
+	return o
 }
 
 // ponged is one Pong with this payload; the connection stays.
 func ponged(payload string) outcome {
-	return expecting("PONG "+wire.Quote([]byte(payload), 40), func(r reaction) bool {
+	o := expecting("PONG "+wire.Quote([]byte(payload), 40), func(r reaction) bool {
 		return r.end == "" && r.close == nil && len(r.messages) == 0 && len(r.pongs) == 1 && r.pongs[0] == payload
 	})
+	o.answer = true
+	return o
 }
 
 // stays is no reaction, on a connection on which a later message is served.
@@ -174,6 +194,11 @@ func silent() outcome {
 	return expecting("silence on an open connection", func(r reaction) bool {
 		return r.end == "" && !r.usable && r.close == nil && !r.answered() && r.torn == ""
 	})
+}
+
+// anything is whatever else a server may do.
+func anything() outcome {
+	return expecting("anything else", func(reaction) bool { return true })
 }
 
 // waiting is no reaction while a frame is not whole: nothing is sent after it.
@@ -201,6 +226,15 @@ func (o outcome) after(messages ...message) outcome {
 
 // answered says whether anything of a message or a Pong has come.
 func (r reaction) answered() bool { return len(r.messages) > 0 || len(r.pongs) > 0 || r.partial }
+
+// closeCode is the code of the Close frame: 0 for an empty one, -1 for a body
+// that is no code that a frame could have.
+func (r reaction) closeCode() int {
+	if code := r.close.CloseCode(); code != 0 || len(r.close.Payload) == 0 {
+		return code
+	}
+	return -1
+}
 
 func codeText(codes []int) string {
 	var list []string
@@ -283,6 +317,8 @@ func (r reaction) message() string {
 			return fmt.Sprintf("the opening handshake was refused with %d", r.reply.status)
 		case r.reply.fault(r.key) != "":
 			return r.reply.fault(r.key)
+		case len(r.reply.values("Sec-WebSocket-Extensions")) > 0:
+			return "the opening handshake was accepted with the extension " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Extensions"), ", ")), 120)
 		}
 		return "the opening handshake was accepted"
 	}

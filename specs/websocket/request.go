@@ -30,7 +30,7 @@ type request struct {
 func hello(c *specs.Case) *request {
 	r := &request{method: "GET", target: path(c), version: "HTTP/1.1", lineEnd: "\r\n"}
 	key := "Sec-WebSocket-Key"
-	if c.Dialect("opening") == "tutorial-004" {
+	if c.Dialect("opening") == "tutorial-004" && c.Declared("opening") {
 		key = "Sec-Websocket-Key"
 	}
 	r.fields = []field{

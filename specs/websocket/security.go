@@ -23,14 +23,14 @@ func security() []specs.Spec {
 		specs.Requirement("websocket/security/same-origin-accepted", specs.Robust, "RFC 6455 §10.2",
 			"A handshake of the server's own origin is accepted.",
 			func(c *specs.Case) {
-				tries(c, []stimulus{{"from its own origin", set("Origin", scheme(c)+authority(c))}},
+				tries(c, []variant{{"from its own origin", set("Origin", scheme(c)+authority(c))}},
 					accepted(), refused().info("even its own origin is refused"))
 			}, specs.Covers("WS-SEC-02"),
 			specs.Cause("Origin is compared with Host without taking scheme and port apart; a browser sends it with every handshake")),
 
 		specs.Requirement("websocket/security/lookalike-origins-refused", specs.Must, "RFC 6455 §10.2",
 			"Origins that only resemble the allowed one are refused where origins are checked.",
-			lookalikes, specs.Covers("WS-SEC-03"),
+			lookalikes, specs.Covers("WS-SEC-03"), specs.Needs("origin", "checked"),
 			specs.Cause("the origin is searched for the name of the host; compare scheme, host and port as a whole, and refuse null")),
 
 		specs.Requirement("websocket/security/no-header-injection", specs.Robust, "RFC 9110 §5.5",
@@ -42,7 +42,7 @@ func security() []specs.Spec {
 			"An HTTP request on an established connection fails it, and is never answered with HTTP.",
 			func(c *specs.Case) {
 				ws := open(c)
-				ws.works()
+				works(ws)
 				// Longer than the frame that its first bytes announce.
 				request := "GET / HTTP/1.1\r\nHost: x\r\nX-Kit: " + strings.Repeat("k", 80) + "\r\n\r\n"
 				ws.sent = []string{wire.Quote([]byte(request), 60)}
@@ -87,7 +87,7 @@ func security() []specs.Spec {
 			"A Ping that announces more than it has is not answered.",
 			func(c *specs.Case) {
 				ws := open(c)
-				ws.works()
+				works(ws)
 				ws.Send(frame.New(frame.Ping, "k").Announcing(125))
 				ws.client.HalfClose()
 				o := failed(1000, 1001, 1002, 1011)
@@ -105,12 +105,12 @@ func security() []specs.Spec {
 		specs.Requirement("websocket/security/odd-paths", specs.Robust, "RFC 9112 §3.2",
 			"A path of 8 KiB, with %00, with ..%2f or with bytes above 127 is refused or accepted, and does no harm.",
 			func(c *specs.Case) {
-				var list []stimulus
+				var list []variant
 				for what, suffix := range map[string]string{"a path of 8 KiB": strings.Repeat("k", 8<<10), "%00": "%00kit",
 					"..%2f": "..%2f..%2f..%2fetc%2fpasswd", "bytes above 127": "\xc3\xa4\xff\xfe"} {
-					list = append(list, stimulus{what, func(r *request) { r.target = strings.TrimSuffix(r.target, "/") + "/" + suffix }})
+					list = append(list, variant{what, func(r *request) { r.target = strings.TrimSuffix(r.target, "/") + "/" + suffix }})
 				}
-				slices.SortFunc(list, func(a, b stimulus) int { return strings.Compare(a.what, b.what) })
+				slices.SortFunc(list, func(a, b variant) int { return strings.Compare(a.what, b.what) })
 				tries(c, list, accepted(), overwhelmed())
 			}, specs.Covers("WS-SEC-12"), specs.Perilous,
 			specs.Cause("the path is copied into a buffer of fixed size, or decoding it throws; answer 404, 400 or 414")),
@@ -130,7 +130,7 @@ func security() []specs.Spec {
 
 		specs.Requirement("websocket/security/credentials-required", specs.May, "RFC 6455 §4.2.2",
 			"A handshake without the right credentials is refused where they are required.",
-			credentials, specs.Covers("WS-SEC-14"),
+			credentials, specs.Covers("WS-SEC-14"), specs.Needs("credentials", "user:password"),
 			specs.Cause("only other requests are checked; a handshake is a GET, so check Authorization before the 101")),
 
 		specs.Requirement("websocket/security/no-echo-after-violation", specs.Must, "RFC 6455 §7.1.7",
@@ -155,21 +155,21 @@ func foreignOrigin(c *specs.Case) {
 	case "any":
 		outcomes[1] = accepted()
 	}
-	tries(c, []stimulus{{"from http://evil.example", set("Origin", "http://evil.example")}}, outcomes...)
+	tries(c, []variant{{"from http://evil.example", set("Origin", "http://evil.example")}}, outcomes...)
 }
 
 func lookalikes(c *specs.Case) {
 	if c.Dialect("origin") != "checked" {
-		c.Unsupported("the target is not known to check origins: declare --dialect origin=checked to have this judged")
+		c.Unsupported("the target is declared not to check origins")
 	}
 	host, port := authority(c), ""
 	if h, p, err := net.SplitHostPort(host); err == nil {
 		host, port = h, ":"+p
 	}
-	var list []stimulus
+	var list []variant
 	for _, origin := range []string{scheme(c) + "evil-" + host + port, scheme(c) + host + ".evil.example",
 		scheme(c) + host + ".evil.example" + port, "null"} {
-		list = append(list, stimulus{"from " + origin, set("Origin", origin)})
+		list = append(list, variant{"from " + origin, set("Origin", origin)})
 	}
 	tries(c, list, refused())
 }
@@ -181,7 +181,7 @@ func noInjection(c *specs.Case) {
 	asUsual(c)
 	for _, brk := range []string{"%0d%0a", "\r"} {
 		evil := brk + "X-Kit: 1"
-		for _, s := range []stimulus{
+		for _, s := range []variant{
 			{"in the subprotocol", func(r *request) { r.add("Sec-WebSocket-Protocol", "kit"+evil) }},
 			{"in the target", func(r *request) { r.target += "?kit=" + strings.ReplaceAll(evil, " ", "") }},
 			{"in the path", func(r *request) { r.target += "kit" + strings.ReplaceAll(evil, " ", "") }},
@@ -215,7 +215,7 @@ func httpInMask(c *specs.Case) {
 		ws.Send(f)
 		ws.ExpectBinary(string(f.Payload))
 	}
-	ws.works()
+	works(ws)
 }
 
 // smuggles sends a POST whose body is a handshake. Only what answers the POST
@@ -310,16 +310,13 @@ func provocations(c *specs.Case) {
 
 func credentials(c *specs.Case) {
 	right := c.Dialect("credentials")
-	if right == "" {
-		c.Unsupported("the target is not known to ask for credentials: declare --dialect credentials=USER:PASSWORD to have this judged")
-	}
 	asUsual(c)
 	unauthorized := func(name string, asks bool) outcome {
 		return expecting(name, func(r reaction) bool {
 			return r.reply.status == 401 && len(r.reply.values("WWW-Authenticate")) > 0 == asks
 		})
 	}
-	tries(c, []stimulus{
+	tries(c, []variant{
 		{"no credentials", without("Authorization")},
 		{"a wrong password", set("Authorization", basic(right+"-"+c.Word()))},
 	}, unauthorized("401 with WWW-Authenticate", true),
@@ -332,12 +329,10 @@ func credentials(c *specs.Case) {
 func noEchoAfterViolation(c *specs.Case) {
 	needsEcho(c)
 	asUsual(c)
-	unechoed := expecting("the end of the connection, and no message before it", func(r reaction) bool {
-		return r.end != "" && len(r.messages) == 0 && len(r.pongs) == 0
+	unechoed := expecting("a Close frame or the end of the connection, and no message", func(r reaction) bool {
+		return (r.end != "" || r.close != nil) && len(r.messages) == 0
 	})
-	quiet := expecting("no message, on a connection that serves nothing any more", func(r reaction) bool {
-		return r.end == "" && len(r.messages) == 0 && len(r.pongs) == 0 && !r.usable
-	})
+	quiet := expecting("no message, on a connection that serves nothing any more", func(r reaction) bool { return len(r.messages) == 0 })
 	begun := frame.New(frame.Text, "begun-"+c.Word()).More()
 	for _, violation := range [][]frame.Frame{
 		{frame.New(frame.Text, "reserved").WithRSV(frame.RSV2)},
@@ -351,7 +346,11 @@ func noEchoAfterViolation(c *specs.Case) {
 	} {
 		ws := open(c)
 		ws.Send(append(violation, frame.New(frame.Text, "after-"+c.Word()))...)
-		ws.Expect(unechoed, quiet.nonstrict("the connection is neither failed nor served"))
+		waited := ws.pump(patience(c, 0), func() bool { return ws.close != nil || len(ws.messages) > 0 })
+		ws.pump(c.Timing().Quiet, func() bool { return len(ws.messages) > 0 })
+		r := ws.reaction()
+		r.waited = waited
+		judge(ws.client, ws.exchange(), r, []outcome{unechoed, quiet.nonstrict("the connection is neither failed nor served")})
 		ws.client.Leave()
 		other, data := open(c), "other-"+c.Word()
 		other.Text(data)

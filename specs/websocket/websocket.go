@@ -39,9 +39,12 @@ func Protocol() specs.Protocol {
 			{Name: "concurrency", Title: "Several clients at once", Specs: concurrent()},
 		},
 		Dialects: dialects(),
+		Rows:     rows(), Untestable: untestable(),
 		Hello:    served,
 		Question: question,
 		Leave:    leave,
+		Gate:     "websocket/handshake/accepted",
+		Shut:     shut,
 		Mute:     mute,
 		Abreast:  true,
 	}

@@ -19,6 +19,7 @@ func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:     "zen",
 		Source:   "tutorial 000",
+		Rows:     append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
 		Question: func(*specs.Client) string { return "?" },
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")

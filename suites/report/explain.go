@@ -34,6 +34,9 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 	if r.Datagrams {
 		p.labelled("over", "udp and unixgram: where the target is reached by a stream this is unsupported", maxValue)
 	}
+	if len(r.Autobahn) > 0 {
+		p.labelled("Autobahn", strings.Join(r.Autobahn, ", "), maxValue)
+	}
 	if r.Dialect != "" {
 		p.labelled("dialect", r.Dialect+": declared it binds like a MUST, declared otherwise this is unsupported", maxValue)
 	}

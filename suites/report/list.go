@@ -23,6 +23,7 @@ type Requirement struct {
 	Datagrams    bool        `json:"datagrams,omitempty"` // it is about datagrams, not about streams
 	Dialect      string      `json:"dialect,omitempty"`   // KEY=VALUE that it belongs to
 	Cause        string      `json:"cause,omitempty"`     // what a server that fails it most often does
+	Autobahn     []string    `json:"autobahn,omitempty"`  // cases of Autobahn|Testsuite that it stands for: 9.1-2.3
 }
 
 // WriteList shows requirements under the headings of their sections, and the

@@ -1,0 +1,215 @@
+package websocket
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"conform/specs"
+	"conform/specs/websocket/frame"
+)
+
+// What requirements about volume and load are written in.
+
+// volume is a message of n bytes in which no two places are alike, made fast: a
+// random block over and over, each time with its number. A text is UTF-8 with
+// characters of one to four bytes.
+func volume(c *specs.Case, op frame.Opcode, n int) string {
+	random := rand.New(rand.NewPCG(uint64(c.IntN(1<<31)), 1))
+	block := make([]byte, 0, 4096)
+	for len(block) < cap(block)-16 {
+		switch k := random.IntN(64); {
+		case op != frame.Text:
+			block = append(block, byte(random.IntN(256)))
+		case k < 4:
+			block = utf8.AppendRune(block, [...]rune{'é', 'ß', '€', '😀'}[k])
+		default:
+			block = append(block, byte(' '+random.IntN(95)))
+		}
+	}
+	var b strings.Builder
+	b.Grow(n + len(block))
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, "%08x", i)
+		b.Write(block)
+	}
+	if op != frame.Text {
+		return b.String()[:n]
+	}
+	cut := n // not inside a character
+	for !utf8.RuneStart(b.String()[cut]) {
+		cut--
+	}
+	return b.String()[:cut] + strings.Repeat("x", n-cut)
+}
+
+// masked gives frames random masking keys and joins their bytes.
+func masked(c *specs.Case, frames []frame.Frame) string {
+	random := rand.New(rand.NewPCG(uint64(c.IntN(1<<31)), 2))
+	var p []byte
+	for _, f := range frames {
+		if f.Masked && !f.Fixed {
+			for i := range f.Key {
+				f.Key[i] = byte(random.IntN(256))
+			}
+		}
+		p = f.Append(p)
+	}
+	return string(p)
+}
+
+// pour sends many frames without describing each.
+func (ws *conn) pour(what string, frames []frame.Frame) {
+	ws.brief = true
+	ws.say(what)
+	ws.SendBytes(masked(ws.c, frames))
+}
+
+// stream is pour for what the server may refuse before it has read all of it:
+// the sending goes on while the answer is awaited.
+func (ws *conn) stream(what string, frames []frame.Frame) {
+	ws.brief, ws.noClose = true, true // a Close frame would have to wait for what is being sent
+	ws.say(what)
+	p := masked(ws.c, frames)
+	ws.c.Go(func() { _ = ws.client.Push(p, patience(ws.c, len(p))) })
+}
+
+// say describes what is sent.
+func (ws *conn) say(what string) {
+	ws.sent = append(ws.sent, what)
+	ws.client.Decoded("→ %s", what)
+}
+
+// inFrames is a message in frames of at most size bytes.
+func inFrames(op frame.Opcode, data string, size int) []frame.Frame {
+	return fragmented(op, cut(data, size)...)
+}
+
+// comesBack waits for a message that must come back, and says whether it did;
+// it did not when it was refused with 1009, as too long.
+func (ws *conn) comesBack(op frame.Opcode, data string) bool {
+	ws.pump(patience(ws.c, len(data)), func() bool { return len(ws.messages) > 0 || ws.close != nil })
+	if len(ws.messages) == 0 && ws.close != nil && ws.close.CloseCode() == 1009 {
+		return false
+	}
+	ws.ExpectMessage(op, data)
+	return true
+}
+
+// largest is the first of some sizes, which fall, that the target takes in a
+// text message. The last one it has to take.
+func largest(c *specs.Case, sizes ...int) int {
+	for _, size := range sizes[:len(sizes)-1] {
+		ws := openEcho(c)
+		ws.brief = true
+		data := volume(c, frame.Text, size)
+		ws.stream(fmt.Sprintf("a text of %d bytes", size), inFrames(frame.Text, data, size))
+		took := ws.comesBack(frame.Text, data)
+		ws.client.Leave()
+		if took {
+			return size
+		}
+		c.Note("the target takes no message of %d bytes: smaller ones are sent", size)
+	}
+	return sizes[len(sizes)-1]
+}
+
+// quiet is no reaction so far, on a connection that is open.
+func quiet() outcome {
+	return expecting("nothing, on an open connection", func(r reaction) bool { return r.end == "" && r.close == nil && !r.answered() })
+}
+
+// starvation is what is wrong when one client keeps another waiting.
+const starvation = "while one client is busy, another one is not served"
+
+// NotStarved proves that a client beside another one is served in the time that
+// an answer takes. A reason makes it nonstrict that it is not.
+func (ws *conn) NotStarved(nonstrict string) {
+	began := time.Now()
+	mark := ws.fence()
+	seen := func() bool {
+		return slices.Contains(ws.pongs, mark) || slices.ContainsFunc(ws.messages, func(m message) bool { return m.is(frame.Text, mark) })
+	}
+	timedOut := ws.pump(patience(ws.c, 0), func() bool { return seen() || ws.close != nil })
+	if mark == "" || seen() {
+		ws.messages, ws.pongs, ws.sent = nil, nil, nil
+		ws.client.Took(time.Since(began))
+		return
+	}
+	r := ws.settle(timedOut)
+	reason := specs.Reason{Code: r.code(), Message: starvation, Sent: ws.exchange(), Expected: []string{"an answer"}, Received: r.String()}
+	if nonstrict == "" {
+		ws.c.Refute(reason, timedOut)
+	}
+	reason.Message += ": " + nonstrict
+	ws.c.Admit(specs.NonStrict, reason, timedOut)
+	ws.messages, ws.pongs, ws.sent = nil, nil, nil
+}
+
+// HasRead waits until the server has read what was sent: a Ping behind it, inside
+// a message or not, is answered. Where Pings are not, it gives it a moment.
+func (ws *conn) HasRead() {
+	if !pings(ws.c) {
+		ws.c.Pause(ws.c.Timing().Gap)
+		return
+	}
+	mark := "read-" + ws.c.Word()
+	ws.Ping(mark)
+	ws.ExpectPong(mark)
+}
+
+// crowd is n connections with their opening handshakes. A reason makes a refusal
+// nonstrict; the crowd is then smaller.
+func crowd(c *specs.Case, n int, nonstrict string) (list []*conn) {
+	if c.Dialect("opening") == "none" {
+		c.Blocked("needs connections after the opening handshake, which the target does not accept")
+	}
+	for range n {
+		ws, a := try(c)
+		outcomes := []outcome{accepted()}
+		if nonstrict != "" {
+			outcomes = append(outcomes, refused().nonstrict(nonstrict), unanswered().nonstrict(nonstrict))
+		}
+		if judge(a.client, a.sent(), a.reaction, outcomes) > 0 {
+			a.client.Close()
+			break // the ones after it would be refused as well
+		}
+		ws.brief = true
+		list = append(list, ws)
+	}
+	return list
+}
+
+// part ends many connections at once by closing handshakes.
+func part(list []*conn) {
+	for _, ws := range list {
+		if ws.end == "" && ws.close == nil && !ws.closing && !ws.client.Gone() {
+			ws.quietly(frame.NewClose(1000, ""))
+		}
+	}
+	for _, ws := range list {
+		ws.LeftOver()
+		ws.client.Close()
+	}
+}
+
+// vanish ends many connections at once without a word.
+func vanish(list []*conn) {
+	for _, ws := range list {
+		ws.client.Reset()
+	}
+}
+
+// PongsInOrder fails the case unless the Pongs that have come are those of some
+// of the Pings, in their order: a server may leave all but the newest unanswered
+// (RFC 6455 §5.5.3).
+func (ws *conn) PongsInOrder(payloads []string) {
+	if subsequence(ws.pongs, payloads) {
+		return
+	}
+	ws.c.Refute(specs.Reason{Code: specs.WrongBytes, Message: "a Pong came that answers no Ping, or comes too late or twice", Sent: ws.exchange(),
+		Expected: []string{"the payloads of Pings, in their order"}, Received: reaction{pongs: ws.pongs}.String()}, false)
+}
