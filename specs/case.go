@@ -397,7 +397,7 @@ func (c *Case) DialTogether(n int) []*Client {
 func (c *Case) within(n int) {
 	c.mu.Lock()
 	for _, cl := range c.clients {
-		if !cl.left && !cl.conn.Gone() {
+		if !cl.left.Load() && !cl.conn.Gone() {
 			n++
 		}
 	}
@@ -529,7 +529,7 @@ func (c *Case) Join() {
 func (c *Case) nothingLeftOver() {
 	for _, cl := range c.clients {
 		switch s := cl.conn.State(); {
-		case cl.left:
+		case cl.left.Load():
 		case cl.Session != nil:
 			cl.Session.LeftOver()
 		case s.Came():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"conform/specs/wire"
@@ -21,10 +22,10 @@ type Client struct {
 	// connection; nil for protocols of plain bytes.
 	Session Session
 
-	exchange int    // index in the transcript at which the current exchange began
-	answered bool   // the last expectation was met, and nothing was sent since
-	answer   string // the bytes that met it
-	left     bool   // by our own doing: what is unread no longer matters
+	exchange int         // index in the transcript at which the current exchange began
+	answered bool        // the last expectation was met, and nothing was sent since
+	answer   string      // the bytes that met it
+	left     atomic.Bool // by our own doing: what is unread no longer matters
 }
 
 // Session reads the messages of a protocol from a connection.
@@ -48,7 +49,7 @@ func (cl *Client) Consume(n int) { cl.conn.Consume(n) }
 func (cl *Client) ReadSlowly(chunk int, pause time.Duration) { cl.conn.ReadSlowly(chunk, pause) }
 
 // Gone says whether we have left or the target has ended the connection.
-func (cl *Client) Gone() bool { return cl.left || cl.conn.Gone() }
+func (cl *Client) Gone() bool { return cl.left.Load() || cl.conn.Gone() }
 
 // ID is the number of the connection in its case.
 func (cl *Client) ID() int { return cl.conn.ID }
@@ -100,7 +101,7 @@ func (cl *Client) send(p []byte) {
 
 // next begins an exchange. What came since the last answer belongs to none.
 func (cl *Client) next() {
-	if !cl.answered || cl.left {
+	if !cl.answered || cl.left.Load() {
 		return
 	}
 	if s := cl.conn.State(); s.Came() {
@@ -168,10 +169,10 @@ func (cl *Client) Leave() {
 }
 
 func (cl *Client) end(how func()) {
-	if cl.left {
+	if cl.left.Load() {
 		return
 	}
-	cl.left = true
+	cl.left.Store(true)
 	cl.c.door(func() {
 		how()
 		if cl.c.env.Door != nil {
