@@ -23,7 +23,8 @@ type Conversation struct {
 	// before the client's first message.
 	Open func(*specs.Client)
 	// Ask gives the client's next message and its answer. Different clients
-	// should get different answers, so that one delivered to another shows.
+	// should get different answers, so that one delivered to another shows. An
+	// empty message is none: the answer is then to something else.
 	Ask func(c *specs.Case, client, turn int) (message string, answer Answer)
 	// Once says that a connection is good for one message, whose answer ends it.
 	Once bool
@@ -325,7 +326,9 @@ func (m Conversation) again(c *specs.Case, client *specs.Client, who, turn int) 
 
 func (m Conversation) ask(c *specs.Case, client *specs.Client, who, turn int) {
 	message, answer := m.Ask(c, who, turn)
-	client.Send(message)
+	if message != "" {
+		client.Send(message)
+	}
 	answer(client)
 }
 

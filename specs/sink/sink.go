@@ -51,10 +51,14 @@ func conversation() concurrency.Conversation {
 		TogetherLevel: specs.Should,
 		VanishLevel:   specs.Should, // as the list has it of resets
 		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
-			return c.Word(), concurrency.Answer(apart)
+			return "", ends
+		},
+		Queue: func(cl *specs.Client, who int) func() {
+			cl.Send(cl.Case().Word())
+			return func() { apart(cl) }
 		},
 		Partial: func(c *specs.Case, client int) (string, string, concurrency.Answer) {
-			return c.Word(), c.Word() + "\n", concurrency.Answer(apart)
+			return c.Word(), c.Word() + "\n", apart
 		},
 	}
 }
@@ -63,7 +67,7 @@ func conversation() concurrency.Conversation {
 // been: some servers miss an end that comes along with bytes, which is judged by
 // sink/end-of-input/bytes-with-eof alone.
 func apart(cl *specs.Client) {
-	cl.Case().Pause(cl.Timing().Gap)
+	cl.Case().Pause(cl.Timing().Quiet)
 	ends(cl)
 }
 
@@ -318,9 +322,9 @@ func robustness() specs.Section {
 					client := c.Dial()
 					if i%2 == 1 {
 						client.Send(c.Word())
-						c.Pause(c.Timing().Gap)
+					} else {
+						ends(client)
 					}
-					ends(client)
 					client.Leave()
 				}
 				c.StillServes()
