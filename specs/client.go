@@ -169,10 +169,9 @@ func (cl *Client) Leave() {
 }
 
 func (cl *Client) end(how func()) {
-	if cl.left.Load() {
+	if !cl.left.CompareAndSwap(false, true) {
 		return
 	}
-	cl.left.Store(true)
 	cl.c.door(func() {
 		how()
 		if cl.c.env.Door != nil {

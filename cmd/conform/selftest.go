@@ -10,7 +10,7 @@ import (
 )
 
 func newSelftest() *cobra.Command {
-	var asJSON, quiet bool
+	var asJSON, quiet, full bool
 	var seed int64
 	cmd := &cobra.Command{
 		Use:   "selftest [GLOB]",
@@ -26,15 +26,19 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
   conform serve zen --fault read-is-a-question  to try a faulty server yourself`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			options := selftest.Options{Seed: uint64(seed)}
+			options := selftest.Options{Seed: uint64(seed), Full: full}
 			if len(args) == 1 {
 				options.Faults = args
 			}
 			stderr := cmd.ErrOrStderr()
 			var progress *report.Progress
+			length := 0
 			options.Progress = func(done, total int) {
-				if progress == nil {
-					progress = newProgress(stderr, total)
+				if progress == nil || total != length {
+					if progress != nil {
+						progress.Stop()
+					}
+					progress, length = newProgress(stderr, total), total
 				}
 				progress.Update(done, 0, nil)
 			}
@@ -64,6 +68,7 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&full, "full", false, "every requirement against every fault, not only those it is about; takes many minutes for websocket")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "gaps and totals only")
 	cmd.Flags().Int64Var(&seed, "seed", 1, "draw random input from this `number`")
 	return cmd

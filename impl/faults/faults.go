@@ -35,6 +35,10 @@ type Fault struct {
 	// number. A server that claims one is serial, and rightly so.
 	Bound int
 
+	// Sections of the protocol's standard that the fault is about: the
+	// self-test begins with their specs. Empty is all.
+	Sections []string
+
 	// Load is a glob over the IDs of the heavy specs that have to do with the
 	// fault: the self-test runs no others against it. Empty is none.
 	Load string

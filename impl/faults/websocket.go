@@ -9,7 +9,7 @@ import (
 )
 
 func websocketFaults() []Fault {
-	return append([]Fault{
+	return slices.Concat(about("handshake framing masking control closing text", []Fault{
 		// The opening handshake.
 		{Name: "request-in-one-read", change: handler(func(next impl.Handler) impl.Handler {
 			asked := false
@@ -68,15 +68,27 @@ func websocketFaults() []Fault {
 		// Text.
 		{Name: "utf8-unchecked", change: utf8Unchecked,
 			Text: "Echoes text that is not UTF-8."},
-	}, slices.Concat(
-		websocketHandshakeFaults(),
-		websocketMaskingFaults(),
-		websocketFramingFaults(),
-		websocketFragmentationFaults(),
-		websocketControlFaults(),
-		websocketGrammarFaults(), websocketSecurityFaults(),
-		websocketLimitsFaults(), websocketConcurrencyFaults(),
-	)...)
+	}),
+		about("handshake", websocketHandshakeFaults(), websocketGrammarFaults()),
+		about("handshake security", websocketSecurityFaults()),
+		about("masking", websocketMaskingFaults()),
+		about("framing masking", websocketFramingFaults()),
+		about("fragmentation framing", websocketFragmentationFaults()),
+		about("control", websocketControlFaults()),
+		about("text", websocketTextFaults()),
+		about("closing", websocketClosingFaults()),
+		about("deflate extensions", websocketDeflateFaults()),
+		about("limits concurrency", websocketLimitsFaults(), websocketConcurrencyFaults()),
+	)
+}
+
+// about names the sections of the standard that faults are about.
+func about(sections string, lists ...[]Fault) []Fault {
+	all := slices.Concat(lists...)
+	for i := range all {
+		all[i].Sections = strings.Fields(sections)
+	}
+	return all
 }
 
 // utf8Unchecked passes text on as binary, which is not validated, and sends the

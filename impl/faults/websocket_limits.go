@@ -170,7 +170,7 @@ func fragmentsSoFar(n int, f wsFrame) int {
 // spinning keeps everyone's input waiting once a client has sent a thousand
 // empty fragments in a row.
 func spinning(p *plan) {
-	var turn sync.Mutex
+	var spins atomic.Bool
 	wsIn(func(s *wsState, f wsFrame) []wsFrame {
 		if f.control() {
 			return []wsFrame{f}
@@ -179,16 +179,16 @@ func spinning(p *plan) {
 			s.n = 0
 		}
 		if s.n > 1000 {
-			turn.Lock()
+			spins.Store(true)
 			<-p.done
-			turn.Unlock()
 		}
 		return []wsFrame{f}
 	})(p)
 	handler(func(next impl.Handler) impl.Handler {
 		return &hook{Handler: next, data: func(b []byte) impl.Reply {
-			turn.Lock()
-			turn.Unlock() //nolint:staticcheck // nothing is protected: it is a turn that is waited for
+			if spins.Load() {
+				<-p.done
+			}
 			return next.Data(b)
 		}}
 	})(p)

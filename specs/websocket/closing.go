@@ -534,10 +534,5 @@ func aggregate(c *specs.Case, what string, v specs.Verdict, why string) {
 // that reads slowly is felt by the server.
 func openSmall(c *specs.Case) *conn {
 	needsEcho(c)
-	c.Afresh()
-	ws, a := converse(c.DialWith(func(d *wire.Dialer) { d.ReceiveBuffer = 16 << 10 }), hello(c))
-	if ws == nil {
-		judge(a.client, a.sent(), a.reaction, []outcome{accepted()})
-	}
-	return ws
+	return openBy(c, func(d *wire.Dialer) { d.ReceiveBuffer = 16 << 10 })
 }

@@ -243,6 +243,9 @@ func apart() []specs.Spec {
 				for i, cl := range clients {
 					list = append(list, greeted(cl, requests[i]))
 				}
+				for _, ws := range list {
+					works(ws)
+				}
 				part(list)
 			}, specs.Perilous, specs.Clients(100), specs.Heavy, specs.Covers("WS-CONC-07"),
 			specs.Cause("what has come of a request is gathered in one buffer, or the key is kept in one variable: "+sharedState)),
@@ -337,8 +340,9 @@ func threeOffers(c *specs.Case) {
 				return r.reply.fault(r.key) == "" && r.reply.get("Sec-WebSocket-Protocol") == offers[i]
 			}))
 		}
-		_, a := hear(cl, requests[i])
+		ws, a := hear(cl, requests[i])
 		judge(cl, a.sent(), a.reaction, outcomes)
+		works(ws)
 	}
 	for _, cl := range clients {
 		cl.Leave()

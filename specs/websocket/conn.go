@@ -66,6 +66,7 @@ type conn struct {
 	close    *frame.Frame
 	closes   int // Close frames that came
 	frames   int // that have come, of every kind
+	masked   int // of these, which no server may send
 	joining  *message
 	joined   []byte // the payload of joining so far
 	end      wire.Kind
@@ -326,6 +327,9 @@ func (ws *conn) exchange() string {
 // take deals with one frame of the server.
 func (ws *conn) take(f frame.Frame) {
 	ws.frames++
+	if f.Masked {
+		ws.masked++
+	}
 	if !ws.brief {
 		ws.client.Decoded("← %s", f)
 	}

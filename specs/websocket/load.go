@@ -10,6 +10,7 @@ import (
 
 	"conform/specs"
 	"conform/specs/websocket/frame"
+	"conform/specs/wire"
 )
 
 // What requirements about volume and load are written in.
@@ -79,6 +80,9 @@ func (ws *conn) stream(what string, frames []frame.Frame) {
 
 // say describes what is sent.
 func (ws *conn) say(what string) {
+	if ws.settled {
+		ws.sent, ws.settled = nil, false
+	}
 	ws.sent = append(ws.sent, what)
 	ws.client.Decoded("→ %s", what)
 }
@@ -88,15 +92,44 @@ func inFrames(op frame.Opcode, data string, size int) []frame.Frame {
 	return fragmented(op, cut(data, size)...)
 }
 
-// comesBack waits for a message that must come back, and says whether it did;
-// it did not when it was refused with 1009, as too long.
+// comesBack waits for a long message that must come back, and says whether it
+// did; it did not when it was refused with 1009, as too long.
 func (ws *conn) comesBack(op frame.Opcode, data string) bool {
-	ws.pump(patience(ws.c, len(data)), func() bool { return len(ws.messages) > 0 || ws.close != nil })
+	began := time.Now()
+	timedOut := ws.arrives(len(data))
 	if len(ws.messages) == 0 && ws.close != nil && ws.close.CloseCode() == 1009 {
 		return false
 	}
+	if len(ws.messages) == 0 {
+		ws.beyond(op, len(data))
+		judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{echoed(op, data)})
+	}
 	ws.ExpectMessage(op, data)
+	ws.client.Took(time.Since(began))
 	return true
+}
+
+// arrives waits for a message of so many bytes, and longer while more of it
+// comes; it says whether the time ran out.
+func (ws *conn) arrives(size int) (timedOut bool) {
+	wait := ws.c.Timing().Answer + time.Duration(size/(4<<20))*time.Second
+	come := func() int { return len(ws.joined) + len(ws.client.Await(0, func([]byte) bool { return true }).Unread) }
+	for before := -1; before < come(); {
+		before = come()
+		timedOut = ws.pump(wait, func() bool { return len(ws.messages) > 0 || ws.close != nil })
+		if !timedOut {
+			break
+		}
+	}
+	return timedOut
+}
+
+// ExpectLong is ExpectMessage for a long one.
+func (ws *conn) ExpectLong(op frame.Opcode, data string) {
+	if !ws.comesBack(op, data) {
+		ws.beyond(op, len(data))
+		judge(ws.client, ws.exchange(), ws.settle(false), []outcome{echoed(op, data)})
+	}
 }
 
 // largest is the first of some sizes, which fall, that the target takes in a
@@ -159,6 +192,23 @@ func (ws *conn) HasRead() {
 	mark := "read-" + ws.c.Word()
 	ws.Ping(mark)
 	ws.ExpectPong(mark)
+}
+
+// openBy is open over a connection that is made in a way of its own.
+func openBy(c *specs.Case, how func(*wire.Dialer), mods ...func(*request)) *conn {
+	if c.Dialect("opening") == "none" {
+		c.Blocked("needs a connection after the opening handshake, which the target does not accept")
+	}
+	c.Afresh()
+	req := hello(c)
+	for _, mod := range mods {
+		mod(req)
+	}
+	ws, a := converse(c.DialWith(how), req)
+	if ws == nil {
+		judge(a.client, a.sent(), a.reaction, []outcome{accepted()})
+	}
+	return ws
 }
 
 // crowd is n connections with their opening handshakes. A reason makes a refusal

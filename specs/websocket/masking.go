@@ -170,16 +170,17 @@ func masking() []specs.Spec {
 			"No frame of the server is masked.",
 			func(c *specs.Case) {
 				talk(c)
-				observed(c, ruleUnmasked, "the MASK bit 0 in every frame of the server")
+				observed(c, ruleUnmasked, unmaskedFrames)
 			}, specs.Covers("WS-MASK-16", "WS-CTL-11"), specs.Last,
 			specs.Cause("the server masks what it sends, as a client has to, or sends back the bytes that it was sent; clients close on a masked frame")),
 	}
 }
 
 const (
-	noMaskCheck   = "the MASK bit is not looked at; a server closes the connection on any frame without it, with 1002 or without a word"
-	maskUnchecked = "the connection is neither failed nor served, as uWebSockets leaves it"
-	shortRead     = "a read is taken to bring all of the header; read on until there is as much as the header needs"
+	unmaskedFrames = "the MASK bit 0 in every frame of the server"
+	noMaskCheck    = "the MASK bit is not looked at; a server closes the connection on any frame without it, with 1002 or without a word"
+	maskUnchecked  = "the connection is neither failed nor served, as uWebSockets leaves it"
+	shortRead      = "a read is taken to bring all of the header; read on until there is as much as the header needs"
 )
 
 // unmasked sends a frame without a mask, which must fail the connection.

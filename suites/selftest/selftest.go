@@ -33,6 +33,11 @@ type Options struct {
 	// degenerate server by degenerate/name.
 	Protocols, Faults, Specs []string
 
+	// Full runs every spec against every fault. Otherwise a fault that is about
+	// certain sections meets their specs first, and the others only if none of
+	// those catches it, or if they would catch nothing at all.
+	Full bool
+
 	Width    int                   // pairs at a time; 0 is DefaultWidth
 	Timing   specs.Timing          // zero is DefaultTiming
 	Seed     uint64                // of the random input
@@ -119,12 +124,22 @@ type pair struct {
 // or the environment; gaps are in the Matrix.
 func Run(ctx context.Context, o Options) (*Matrix, error) {
 	began := time.Now()
-	pairs, err := plan(o)
+	all, err := plan(o)
 	if err != nil {
 		return nil, err
 	}
+	pairs, rest := all, []*pair(nil)
+	if !o.Full {
+		pairs, rest = near(all)
+	}
 	if err := execute(ctx, o, pairs); err != nil {
 		return nil, err
+	}
+	if rest = needed(pairs, rest, len(o.Faults) > 0); len(rest) > 0 {
+		if err := execute(ctx, o, rest); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, rest...)
 	}
 	for _, p := range pairs {
 		if p.kind != reference || p.passes() {
@@ -141,6 +156,31 @@ func Run(ctx context.Context, o Options) (*Matrix, error) {
 	return m, nil
 }
 
+// near divides pairs into those whose spec stands in a section that the fault is
+// about, and the rest.
+func near(all []*pair) (pairs, rest []*pair) {
+	for _, p := range all {
+		if p.kind != faulty || len(p.fault.Sections) == 0 || slices.Contains(p.fault.Sections, p.spec.Section()) {
+			pairs = append(pairs, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return pairs, rest
+}
+
+// needed are those of the rest whose fault no spec has caught, or, unless the
+// faults were selected, whose spec has caught none.
+func needed(done, rest []*pair, selected bool) []*pair {
+	caught, catches := map[string]bool{}, map[string]bool{}
+	for _, p := range done {
+		if p.kind == faulty && p.catches() {
+			caught[p.key()], catches[p.spec.ID] = true, true
+		}
+	}
+	return slices.DeleteFunc(rest, func(p *pair) bool { return caught[p.key()] && (selected || catches[p.spec.ID]) })
+}
+
 // Catches returns the faults that a spec catches, in the order of faults.For.
 func Catches(ctx context.Context, specID string) ([]faults.Fault, error) {
 	return catches(ctx, specID, Options{})
@@ -152,9 +192,15 @@ func catches(ctx context.Context, specID string, o Options) ([]faults.Fault, err
 	if err != nil {
 		return nil, err
 	}
-	pairs = slices.DeleteFunc(pairs, func(p *pair) bool { return p.kind != faulty })
+	pairs, rest := near(slices.DeleteFunc(pairs, func(p *pair) bool { return p.kind != faulty }))
 	if err := execute(ctx, o, pairs); err != nil {
 		return nil, err
+	}
+	if !slices.ContainsFunc(pairs, (*pair).catches) && len(rest) > 0 {
+		if err := execute(ctx, o, rest); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, rest...)
 	}
 	var caught []faults.Fault
 	for _, p := range pairs {

@@ -25,14 +25,42 @@ func options() Options {
 	return Options{}
 }
 
-// TestMatrix is the whole of it: every fault is caught, every spec catches,
-// the reference passes and nothing degenerate does.
+// TestMatrix is the whole of it for the line protocols: every fault is caught,
+// every spec catches, the reference passes and nothing degenerate does.
 func TestMatrix(t *testing.T) {
 	o := options()
+	for _, p := range suites.Protocols() {
+		if p.Name != "websocket" {
+			o.Protocols = append(o.Protocols, p.Name)
+		}
+	}
 	if testing.Short() || raceEnabled {
 		// A part of the faults; a spec may then catch none of them.
 		o.Faults = []string{"{serial,three-at-once,worker-never-returns,broadcasts,dies-on-reset,read-is-*,quit-*,64-bits,atoi,quoted-as-it-is}", "degenerate/*"}
 	}
+	matrix(t, o)
+}
+
+// TestWebSocketMatrix is a part of it for WebSocket, whose matrix is too large
+// for a test: conform selftest runs the whole.
+func TestWebSocketMatrix(t *testing.T) {
+	o := options()
+	o.Protocols = []string{"websocket"}
+	every, list := 12, faults.For("websocket")
+	if testing.Short() || raceEnabled {
+		every = 60
+	} else {
+		o.Faults = []string{"degenerate/*"}
+	}
+	for i := 0; i < len(list); i += every {
+		o.Faults = append(o.Faults, "websocket/"+list[i].Name)
+	}
+	matrix(t, o)
+}
+
+// matrix runs a self-test, which must have no gap and leave nothing behind.
+func matrix(t *testing.T, o Options) {
+	t.Helper()
 	m, err := Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
