@@ -438,7 +438,13 @@ func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
 		if c.env.Door != nil {
 			// A queue of five is common, and a SYN that finds it full is
 			// only repeated after a second.
-			c.pause(c.env.Timing.Gap / 8)
+			pause := c.env.Timing.Gap / 8
+			if c.env.Protocol.Once {
+				// No exchange shows that it was accepted, and some servers
+				// take only one of two that come before they look.
+				pause = c.env.Timing.Gap
+			}
+			c.pause(pause)
 		}
 	})
 	c.connected(err)

@@ -37,7 +37,15 @@ func Protocol() specs.Protocol {
 			cl.AwaitEnd(cl.Timing().Leave)
 		},
 	}
-	p.Sections = []specs.Section{silence(), endOfInput(), draining(), concurrency.Section(p.Name, conversation()), robustness()}
+	several := concurrency.Section(p.Name, conversation())
+	for i := range several.Specs {
+		body := several.Specs[i].Body
+		several.Specs[i].Body = func(c *specs.Case) {
+			body(c)
+			c.StillServes() // an end alone may be anybody's
+		}
+	}
+	p.Sections = []specs.Section{silence(), endOfInput(), draining(), several, robustness()}
 	return p
 }
 
