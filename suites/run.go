@@ -432,6 +432,9 @@ func (r *run) result(j *job) report.Result {
 		Verdict: res.Verdict, DurationMS: ms(res.Duration), Attempts: j.attempts, Notes: res.Notes,
 		Transcript: events(res.Transcript), Replay: r.replay(s.ID),
 	}
+	if len(r.jobs) > briefFrom && !failed(res.Verdict) && res.Verdict != specs.Error {
+		out.Transcript = brief(out.Transcript)
+	}
 	if out.Covers == nil {
 		out.Covers = []string{}
 	}
@@ -461,6 +464,34 @@ func events(transcript []wire.Event) []report.Event {
 		out = append(out, event)
 	}
 	return out
+}
+
+const (
+	// briefFrom is how many requirements make a run so large that the
+	// transcripts of what went well are cut: nobody reads them all, and whole
+	// they are tens of megabytes. A run of one requirement shows everything.
+	briefFrom = 100
+	// briefEvents is how many events are kept of such a transcript.
+	briefEvents = 90
+	briefText   = 120 // bytes of each
+)
+
+// brief cuts a transcript.
+func brief(all []report.Event) []report.Event {
+	cut := all
+	if left := len(all) - briefEvents; left > 0 {
+		const first = briefEvents * 2 / 3
+		cut = append(all[:first:first], report.Event{AtMS: all[first].AtMS, Event: string(wire.Note),
+			Text: fmt.Sprintf("%d events are left out here; run this requirement alone to see them", left)})
+		cut = append(cut, all[first+left:]...)
+	}
+	for i := range cut {
+		if len(cut[i].Head) > 0 {
+			cut[i].Text = wire.Bytes{Head: cut[i].Head, Tail: cut[i].Tail, Size: cut[i].Size}.Quote(briefText)
+		}
+		cut[i].Head, cut[i].Tail = nil, nil
+	}
+	return cut
 }
 
 // replay is the command line that runs one requirement again.

@@ -28,6 +28,11 @@ func TestMain(m *testing.M) {
 		serverProcess()
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == "inherited" {
+		inheritedProcess(os.Args[2])
+		return
+	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // or each child lasts a second longer under the race detector
 	os.Exit(m.Run())
 }
 

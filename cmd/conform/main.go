@@ -94,7 +94,7 @@ func oneLine(s string) string {
 func fromEnvironment(cmd *cobra.Command) error {
 	var problem error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		name := "CONFORM_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := environmentName(f)
 		value, set := os.LookupEnv(name)
 		if f.Changed || !set || value == "" || problem != nil || f.Name == "help" {
 			return
@@ -110,6 +110,10 @@ func fromEnvironment(cmd *cobra.Command) error {
 		}
 	})
 	return problem
+}
+
+func environmentName(f *pflag.Flag) string {
+	return "CONFORM_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
 func quoted(s string) string { return fmt.Sprintf("%q", s) }

@@ -24,7 +24,8 @@ import (
 const shutdownGrace = 2 * time.Second
 
 func newServe() *cobra.Command {
-	var listen, model, fault string
+	var listen, fault string
+	var model modelFlags
 	var ws websocketFlags
 	cmd := &cobra.Command{
 		Use:   "serve PROTOCOL",
@@ -37,17 +38,25 @@ flags or the environment, logging to standard output, until SIGTERM or Ctrl-C.
   conform serve zen --fault read-is-a-question      with one deliberate defect
   conform serve raw --listen udp://127.0.0.1:9000   over datagrams
   conform serve websocket --tls --path /chat --subprotocol chat --idle-timeout 10s
+  conform serve calc --model pool --workers 8       under another concurrency model
 
 It listens on --listen or CONFORM_LISTEN; else on 127.0.0.1 at $PORT; else on a
-free port, which it prints.`,
+free port, which it prints.
+
+Concurrency models:
+
+` + modelHelp(),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			protocol, err := suites.Find(args[0])
 			if err != nil {
 				return err
 			}
-			if model != "goroutine" {
-				return fmt.Errorf("--model %s: unknown: known is goroutine (one for each connection)", quoted(model))
+			if model.inherited {
+				return serveInherited(cmd, protocol.Name, &ws)
+			}
+			if err := model.check(fault, ws.tls); err != nil {
+				return err
 			}
 			if listen == "" {
 				listen = "127.0.0.1:" + os.Getenv("PORT")
@@ -67,17 +76,21 @@ free port, which it prints.`,
 				if ln, err = ws.apply(cmd, protocol.Name, fault, ln); err != nil {
 					return err
 				}
-				if server, err = start(ln, protocol.Name, fault, ws.Options, log); err != nil {
+				options := serve.Options{Log: log, Model: model.name, Workers: model.workers, Child: childArguments(cmd, protocol.Name)}
+				if server, err = start(ln, protocol.Name, fault, ws.Options, options); err != nil {
 					ln.Close()
 				}
 			}
 			if err != nil {
 				return err
 			}
-			log.Info("listening", "protocol", protocol.Name, "address", server.Addr().String(), "fault", fault)
+			log.Info("listening", "protocol", protocol.Name, "address", server.Addr().String(), "fault", fault, "model", model.name)
 			select {
 			case <-cmd.Context().Done():
 			case <-server.Done():
+				if s, ok := server.(*serve.Server); ok && s.Err() != nil {
+					return kitError{fmt.Errorf("the server ended by itself: %w", s.Err())}
+				}
 				return kitError{errors.New("the server ended by itself")}
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
@@ -89,8 +102,8 @@ free port, which it prints.`,
 		ValidArgs: protocolNames(),
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "listen on this `address`: host:port, unix:/path, and for datagrams udp://host:port or unixgram:/path")
-	cmd.Flags().StringVar(&model, "model", "goroutine", "the concurrency model: `name`")
 	cmd.Flags().StringVar(&fault, "fault", "", "serve with this deliberate defect: conform selftest lists the `names`")
+	model.register(cmd)
 	ws.register(cmd.Flags())
 	return cmd
 }
@@ -102,16 +115,16 @@ type server interface {
 	Done() <-chan struct{}
 }
 
-func start(ln net.Listener, protocol, fault string, ws websocket.Options, log *slog.Logger) (server, error) {
+func start(ln net.Listener, protocol, fault string, ws websocket.Options, o serve.Options) (server, error) {
 	if fault == "" {
-		handler, err := suites.Handler(protocol, nil)
+		handler, err := newHandler(protocol, ws)
 		if err != nil {
 			return nil, err
 		}
-		if protocol == "websocket" {
-			handler = func() impl.Handler { return websocket.New(ws) }
+		if err := o.Check(ln); err != nil {
+			return nil, fmt.Errorf("--model: %w", err)
 		}
-		return serve.Start(ln, handler, serve.Options{Log: log}), nil
+		return serve.Start(ln, handler, o), nil
 	}
 	var names []string
 	for _, f := range faults.For(protocol) {
@@ -128,6 +141,14 @@ func start(ln net.Listener, protocol, fault string, ws websocket.Options, log *s
 
 func noSuchFault(fault, protocol string, names []string) error {
 	return fmt.Errorf("--fault %s: %s has no such fault here: it has %s", quoted(fault), protocol, strings.Join(names, ", "))
+}
+
+// newHandler returns what makes the handlers of a server without a fault.
+func newHandler(protocol string, ws websocket.Options) (func() impl.Handler, error) {
+	if protocol == "websocket" {
+		return func() impl.Handler { return websocket.New(ws) }, nil
+	}
+	return suites.Handler(protocol, nil)
 }
 
 func listenOn(address string) (net.Listener, error) {

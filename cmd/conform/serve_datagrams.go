@@ -28,6 +28,11 @@ func serveDatagrams(cmd *cobra.Command, ws *websocketFlags, protocol specs.Proto
 	if err := ws.check(cmd, protocol.Name, fault); err != nil {
 		return nil, err
 	}
+	for _, name := range []string{"model", "workers"} {
+		if cmd.Flags().Changed(name) {
+			return nil, fmt.Errorf("--%s is about connections, and %s has none", name, quoted(listen))
+		}
+	}
 	answer, err := suites.Answer(protocol.Name)
 	if err != nil {
 		return nil, fmt.Errorf("--listen %s: %w", quoted(listen), err)

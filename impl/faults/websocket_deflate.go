@@ -428,7 +428,7 @@ func wsInflaterFaults() []Fault {
 				return fails(s)
 			}
 			wsSlide(window, data[max(0, len(data)-32<<10):])
-			if len(data) > 1<<20 {
+			if len(data) > 60<<10 {
 				s.Say(serverFrame(m.op, string(data)))
 				return nil
 			}

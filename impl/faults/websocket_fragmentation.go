@@ -78,7 +78,7 @@ func wsJoiningFaults() []Fault {
 			}
 			return []wsFrame{f}
 		}), Text: "Has room for sixteen fragments of a message."},
-		{Name: "fragments-in-64-KiB", change: wsIn(func(s *wsState, f wsFrame) []wsFrame {
+		{Name: "fragments-in-64-kib", change: wsIn(func(s *wsState, f wsFrame) []wsFrame {
 			if f.control() || f.huge {
 				return []wsFrame{f}
 			}

@@ -229,7 +229,7 @@ func wsCheckFaults() []Fault {
 			version := line[strings.LastIndex(line, " ")+1:]
 			return strings.Replace(response, "HTTP/1.1", version, 1)
 		})), Text: "Accepts any version of HTTP and says in its answer that it speaks that one."},
-		{Name: "http-1.2-hangs", change: wsHangIf(func(request string) bool { return strings.Contains(request, " HTTP/1.2\r\n") }),
+		{Name: "http-1-2-hangs", change: wsHangIf(func(request string) bool { return strings.Contains(request, " HTTP/1.2\r\n") }),
 			Text: "Has no branch for a version of HTTP that it does not know, and never answers."},
 
 		// Host.
@@ -380,7 +380,7 @@ func wsAnswerFaults() []Fault {
 	return []Fault{
 		{Name: "200-instead-of-101", change: accepted(func(head string) string { return headFirst(head, "HTTP/1.1 200 OK") }),
 			Text: "Accepts the handshake with 200."},
-		{Name: "101-of-http-1.0", change: accepted(func(head string) string { return headFirst(head, "HTTP/1.0 101 Switching Protocols") }),
+		{Name: "101-of-http-1-0", change: accepted(func(head string) string { return headFirst(head, "HTTP/1.0 101 Switching Protocols") }),
 			Text: "Says in its 101 that it speaks HTTP/1.0."},
 		{Name: "101-without-reason-space", change: accepted(func(head string) string { return headFirst(head, "HTTP/1.1 101") }),
 			Text: "Leaves the space behind 101 out together with the reason."},

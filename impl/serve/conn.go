@@ -78,8 +78,18 @@ func (c *connection) ends() {
 	c.leaving = true
 }
 
-// serve runs one connection to its end. Whatever happens in it stays in it.
-func (s *Server) serve(conn *connection) {
+// serve runs one connection to its end, waiting wherever it has to: what calls
+// it does nothing else meanwhile.
+func (s *Server) serve(nc net.Conn) {
+	conn := &connection{Conn: nc}
+	s.join(conn)
+	defer s.leave(conn)
+	s.converseWith(conn)
+}
+
+// converseWith ends with the connection closed. Whatever happens in it stays in it.
+func (s *Server) converseWith(conn *connection) {
+	defer conn.Close()
 	log := s.log.With("client", conn.RemoteAddr())
 	defer func() {
 		if v := recover(); v != nil {
@@ -150,11 +160,11 @@ func (s *Server) reply(conn *connection, r impl.Reply) (ended bool, err error) {
 	return r.Close, nil
 }
 
-// write gives up only when the client has taken nothing for writeTimeout: a
-// slow one is none of our business, and only its own goroutine waits.
+// write gives up only when the client has taken nothing for WriteTimeout: a
+// slow one is none of our business, and only who serves it waits.
 func (s *Server) write(conn net.Conn, p []byte) error {
 	for len(p) > 0 {
-		if err := conn.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
+		if err := conn.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout)); err != nil {
 			return err
 		}
 		n, err := conn.Write(p[:min(writeSize, len(p))])

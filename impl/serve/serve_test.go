@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -16,8 +17,6 @@ import (
 	"time"
 
 	"conform/impl"
-	"conform/impl/calc"
-	"conform/impl/echo"
 	"conform/impl/serve"
 	"conform/impl/zen"
 )
@@ -121,23 +120,12 @@ func (c client) reset() {
 	c.Close()
 }
 
-func newCalc() impl.Handler { return calc.New(calc.Options{}) }
-
 const welcome = "<welcome: starting in sum mode>\n"
-
-func everyNetwork(t *testing.T, test func(t *testing.T, network string)) {
-	for _, network := range []string{"tcp", "unix"} {
-		t.Run(network, func(t *testing.T) {
-			t.Parallel()
-			test(t, network)
-		})
-	}
-}
 
 func TestConversation(t *testing.T) {
 	t.Parallel()
-	everyNetwork(t, func(t *testing.T, network string) {
-		s := start(t, listen(t, network), newCalc, serve.Options{})
+	everywhere(t, func(t *testing.T, p place) {
+		s := p.start(t, "calc")
 		c := dial(t, s)
 		c.expect(welcome)
 		c.send("1,")
@@ -152,8 +140,8 @@ func TestConversation(t *testing.T) {
 
 func TestHalfClose(t *testing.T) {
 	t.Parallel()
-	everyNetwork(t, func(t *testing.T, network string) {
-		s := start(t, listen(t, network), newCalc, serve.Options{})
+	everywhere(t, func(t *testing.T, p place) {
+		s := p.start(t, "calc")
 		c := dial(t, s)
 		c.send("1,2\n3,4")
 		c.closeWrite()
@@ -164,8 +152,8 @@ func TestHalfClose(t *testing.T) {
 // Input behind the end must not turn the FIN into a reset.
 func TestInputBehindQuit(t *testing.T) {
 	t.Parallel()
-	everyNetwork(t, func(t *testing.T, network string) {
-		s := start(t, listen(t, network), echo.New, serve.Options{})
+	everywhere(t, func(t *testing.T, p place) {
+		s := p.start(t, "echo")
 		c := dial(t, s)
 		c.send("quit\n" + strings.Repeat("x", 1<<20))
 		c.expectEnd("connection closed\r\n")
@@ -176,79 +164,168 @@ func TestInputBehindQuit(t *testing.T) {
 // does not stay for a client that never sends one.
 func TestQuitDoesNotWaitForTheClient(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), echo.New, serve.Options{})
-	c := dial(t, s)
-	c.send("quit\n")
-	c.expectEnd("connection closed\r\n")
-	shutdown(t, s)
+	var all sync.WaitGroup
+	for _, p := range models() { // all at once, because each takes the time of draining
+		s := p.start(t, "echo")
+		c := dial(t, s)
+		c.send("quit\n")
+		c.expectEnd("connection closed\r\n")
+		all.Go(func() { shutdown(t, s) })
+	}
+	all.Wait()
 }
 
 func TestManyClients(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), zen.New, serve.Options{})
-	var clients []client
-	for range 100 {
-		c := dial(t, s)
-		c.send("Simple is better ")
-		clients = append(clients, c)
-	}
-	for i := len(clients) - 1; i >= 0; i-- {
-		clients[i].send("than?")
-		clients[i].expect("Complex.")
-	}
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "zen")
+		var clients []client
+		for range min(100, p.clients) {
+			c := dial(t, s)
+			c.send("Simple is better ")
+			clients = append(clients, c)
+		}
+		for i := len(clients) - 1; i >= 0; i-- {
+			clients[i].send("than?")
+			clients[i].expect("Complex.")
+		}
+	})
+}
+
+// Who comes beyond what a model serves at once is served when another leaves.
+func TestClientsBeyondTheBoundWait(t *testing.T) {
+	t.Parallel()
+	everyModel(t, func(t *testing.T, p place) {
+		if p.model == "process" {
+			p.options.Workers, p.clients = 3, 3
+		} else if p.clients > 4 {
+			t.Skip("this model has no bound")
+		}
+		s := p.start(t, "calc")
+		var clients []client
+		for range p.clients {
+			c := dial(t, s)
+			c.expect(welcome)
+			clients = append(clients, c)
+		}
+		next := dial(t, s)
+		next.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, err := next.Read(make([]byte, 1)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("%d clients are served: %d, %v", p.clients+1, n, err)
+		}
+		next.SetReadDeadline(time.Now().Add(patience))
+		clients[0].Close()
+		next.expect(welcome)
+	})
 }
 
 func TestResetEndsOneConnection(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), newCalc, serve.Options{})
-	other := dial(t, s)
-	other.expect(welcome)
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "calc")
+		var other client
+		if p.clients > 1 {
+			other = dial(t, s)
+			other.expect(welcome)
+		}
 
-	dial(t, s).reset()
-	c := dial(t, s)
-	c.expect(welcome)
-	c.send("1,")
-	c.reset()
-	c = dial(t, s)
-	c.send(strings.Repeat("1,2\n", 1000))
-	c.reset()
+		dial(t, s).reset()
+		c := dial(t, s)
+		c.expect(welcome)
+		c.send("1,")
+		c.reset()
+		c = dial(t, s)
+		c.send(strings.Repeat("1,2\n", 1000))
+		c.reset()
 
-	other.send("1,2\n")
-	other.expect("Sum of input integers: '3'\r\n")
-	other.send("quit\n")
-	other.expectEnd("connection closed\r\n")
-	other.Close()
-	shutdown(t, s)
+		if p.clients == 1 {
+			other = dial(t, s)
+			other.expect(welcome)
+		}
+		other.send("1,2\n")
+		other.expect("Sum of input integers: '3'\r\n")
+		other.send("quit\n")
+		other.expectEnd("connection closed\r\n")
+		other.Close()
+		shutdown(t, s)
+	})
 }
 
-// A line whose answer is six times as long: few of them fill every buffer
-// between a server and a client that does not read.
-var longAnswer = strings.Repeat("\xff", 1<<20) + "\n"
+// stall sends until the server no longer reads, because it waits for the
+// client to read.
+func stall(c client) (sent int) {
+	for {
+		c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		n, err := c.Write(pattern(sent, 1<<20))
+		sent += n
+		if err != nil {
+			c.SetWriteDeadline(time.Now().Add(patience))
+			return sent
+		}
+	}
+}
+
+// pattern is a part of an endless text in which every place looks different
+// from those near it. It has no ASCII.
+func pattern(from, n int) []byte {
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = 0x80 | byte((from+i)*(from+i)/97)
+	}
+	return p
+}
 
 func TestClientThatDoesNotReadBlocksOnlyItself(t *testing.T) {
 	t.Parallel()
-	everyNetwork(t, func(t *testing.T, network string) {
-		s := start(t, listen(t, network), echo.New, serve.Options{})
-		stalled := dial(t, s)
-		for {
-			stalled.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-			if _, err := io.WriteString(stalled, longAnswer); err != nil {
-				break // the server no longer reads: it waits for the client to
-			}
+	everywhere(t, func(t *testing.T, p place) {
+		if p.clients == 1 {
+			t.Skip("one client at a time")
 		}
+		s := p.start(t, "waking")
+		stall(dial(t, s))
 		c := dial(t, s)
-		c.send("a\nquit\n")
-		c.expectEnd("Echoed: 'a'\r\nconnection closed\r\n")
+		c.send("hello")
+		c.expect("hello")
+	})
+}
+
+// A client that reads late gets everything all the same.
+func TestStalledClientGoesOn(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, p place) {
+		s := p.start(t, "waking")
+		c := dial(t, s)
+		sent := stall(c)
+		c.closeWrite()
+		got, err := io.ReadAll(c)
+		if err != nil || !bytes.Equal(got, pattern(0, sent)) {
+			t.Errorf("%d bytes are not the %d that were sent: %v", len(got), sent, err)
+		}
+	})
+}
+
+// A reply that is longer than what fits between server and client, to a client
+// that reads only later.
+func TestLongReply(t *testing.T) {
+	t.Parallel()
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "echo")
+		c := dial(t, s)
+		const n = 1 << 20
+		c.send(strings.Repeat("\xff", n) + "\n") // six bytes for each
+		time.Sleep(50 * time.Millisecond)        // for the server to get stuck; if it has not, the test is only easier
+		c.expect("Echoed: '" + strings.Repeat("\\udcff", n) + "'\r\n")
 	})
 }
 
 func TestClientThatDoesNotReadIsDropped(t *testing.T) {
 	t.Parallel()
-	everyNetwork(t, func(t *testing.T, network string) {
-		s := start(t, listen(t, network), echo.New, serve.Options{WriteTimeout: 100 * time.Millisecond})
+	everywhere(t, func(t *testing.T, p place) {
+		p.options.WriteTimeout = 100 * time.Millisecond
+		s := p.start(t, "waking")
 		c := dial(t, s)
 		for {
-			if _, err := io.WriteString(c, longAnswer); errors.Is(err, os.ErrDeadlineExceeded) {
+			if _, err := c.Write(pattern(0, 1<<20)); errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatal("still connected")
 			} else if err != nil {
 				break
@@ -258,31 +335,64 @@ func TestClientThatDoesNotReadIsDropped(t *testing.T) {
 	})
 }
 
+// A client that always has more to say gets no more than its turn.
+func TestFloodStarvesNobody(t *testing.T) {
+	t.Parallel()
+	everyModel(t, func(t *testing.T, p place) {
+		if p.clients == 1 {
+			t.Skip("one client at a time")
+		}
+		s := p.start(t, "echo")
+		for range 2 {
+			flood := dial(t, s)
+			go io.Copy(io.Discard, flood)
+			go func() {
+				lines := strings.Repeat("flood\n", 10000)
+				for {
+					if _, err := io.WriteString(flood, lines); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		for range 5 {
+			c := dial(t, s)
+			for range 5 {
+				c.send("a\n")
+				c.expect("Echoed: 'a'\r\n")
+			}
+			c.Close()
+		}
+	})
+}
+
 func TestShutdownLetsConversationsEnd(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), newCalc, serve.Options{})
-	c := dial(t, s)
-	c.expect(welcome)
-	result := make(chan error)
-	go func() { result <- s.Shutdown(context.Background()) }()
-	waitUntilRefused(t, s)
-	c.send("1,2\nquit\n")
-	c.expectEnd("Sum of input integers: '3'\r\nconnection closed\r\n")
-	c.Close()
-	if err := <-result; err != nil {
-		t.Error(err)
-	}
-	wait(t, s.Done())
-	shutdown(t, s) // the second time
-	if err := s.Err(); err != nil {
-		t.Error("not a failure of the listener:", err)
-	}
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "calc")
+		c := dial(t, s)
+		c.expect(welcome)
+		result := make(chan error)
+		go func() { result <- s.Shutdown(context.Background()) }()
+		waitUntilRefused(t, s)
+		c.send("1,2\nquit\n")
+		c.expectEnd("Sum of input integers: '3'\r\nconnection closed\r\n")
+		c.Close()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+		wait(t, s.Done())
+		shutdown(t, s) // the second time
+		if err := s.Err(); err != nil {
+			t.Error("not a failure of the listener:", err)
+		}
+	})
 }
 
 func waitUntilRefused(t *testing.T, s *serve.Server) {
 	t.Helper()
 	for limit := time.Now().Add(patience); time.Now().Before(limit); {
-		conn, err := net.Dial("tcp", s.Addr().String())
+		conn, err := net.Dial(s.Addr().Network(), s.Addr().String())
 		if err != nil {
 			return
 		}
@@ -293,16 +403,39 @@ func waitUntilRefused(t *testing.T, s *serve.Server) {
 
 func TestShutdownClosesWhatDoesNotEnd(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), newCalc, serve.Options{})
-	c := dial(t, s)
-	c.expect(welcome)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-	c.expectEnd("")
-	wait(t, s.Done())
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "calc")
+		c := dial(t, s)
+		c.expect(welcome)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
+		c.expectEnd("")
+		wait(t, s.Done())
+	})
+}
+
+func TestCloseAtOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, p place) {
+		for range 20 {
+			s := p.start(t, "calc")
+			s.Close()
+			wait(t, s.Done())
+			if err := s.Err(); err != nil {
+				t.Error("not a failure:", err)
+			}
+		}
+	})
+}
+
+func TestShutdownOfAnIdleServer(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, p place) {
+		shutdown(t, p.start(t, "calc"))
+	})
 }
 
 // scripted is a handler made of a function.
@@ -316,53 +449,109 @@ func (s scripted) End() impl.Reply          { return impl.Reply{} }
 
 func TestCloseDoesNotWaitForHandlers(t *testing.T) {
 	t.Parallel()
-	entered, release := make(chan struct{}), make(chan struct{})
-	s := start(t, listen(t, "tcp"), func() impl.Handler {
-		return scripted{func([]byte) impl.Reply {
-			close(entered)
-			<-release
-			return impl.Reply{}
-		}}
-	}, serve.Options{})
-	dial(t, s).send("x")
-	<-entered
-	if err := s.Close(); err != nil {
-		t.Error(err)
+	everyModel(t, func(t *testing.T, p place) {
+		entered, release := make(chan struct{}), make(chan struct{})
+		s := p.startHandler(t, func() impl.Handler {
+			return scripted{func([]byte) impl.Reply {
+				close(entered)
+				<-release
+				return impl.Reply{}
+			}}
+		})
+		dial(t, s).send("x")
+		<-entered
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-s.Done():
+			t.Error("done while a handler is busy")
+		default:
+		}
+		close(release)
+		wait(t, s.Done())
+		if err := s.Close(); err != nil {
+			t.Error("the second time:", err)
+		}
+	})
+}
+
+// panicking dies of "die", and of its client's end.
+type panicking struct{}
+
+func (panicking) Open() impl.Reply { return impl.Reply{} }
+func (panicking) End() impl.Reply  { panic("at the end") }
+
+func (panicking) Data(p []byte) impl.Reply {
+	if string(p) == "die" {
+		panic("as told")
 	}
-	select {
-	case <-s.Done():
-		t.Error("done while a handler is busy")
-	default:
-	}
-	close(release)
-	wait(t, s.Done())
-	if err := s.Close(); err != nil {
-		t.Error("the second time:", err)
-	}
+	return impl.Reply{Send: []byte("alive")}
 }
 
 func TestPanicEndsOneConnection(t *testing.T) {
 	t.Parallel()
-	var log syncBuilder
-	s := start(t, listen(t, "tcp"), func() impl.Handler {
-		return scripted{func(p []byte) impl.Reply {
-			if string(p) == "die" {
-				panic("as told")
-			}
-			return impl.Reply{Send: []byte("alive")}
-		}}
-	}, serve.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	other := dial(t, s)
-	other.send("?")
-	other.expect("alive")
-	c := dial(t, s)
-	c.send("die")
-	c.expectEnd("")
-	other.send("?")
-	other.expect("alive")
-	if text := log.String(); !strings.Contains(text, "as told") || !strings.Contains(text, "serve_test.go") {
-		t.Errorf("the log does not show the panic and where it was: %q", text)
-	}
+	everyModel(t, func(t *testing.T, p place) {
+		var log syncBuilder
+		p.options.Log = slog.New(slog.NewTextHandler(&log, nil))
+		s := p.start(t, "panicking")
+		alive := func(c client) {
+			c.send("?")
+			c.expect("alive")
+		}
+		var other client
+		if p.clients > 1 {
+			other = dial(t, s)
+			alive(other)
+		}
+		c := dial(t, s)
+		c.send("die")
+		c.expectEnd("")
+		if p.clients > 1 {
+			alive(other)
+		}
+		c = dial(t, s)
+		alive(c)
+		c.closeWrite()
+		c.expectEnd("")
+		if p.model == "process" {
+			return // it is the child's to tell
+		}
+		if text := log.String(); !strings.Contains(text, "as told") || !strings.Contains(text, "serve_test.go") {
+			t.Errorf("the log does not show the panic and where it was: %q", text)
+		}
+	})
+}
+
+// stillborn dies before anything is said.
+type stillborn struct{ panicking }
+
+func (stillborn) Open() impl.Reply { panic("at once") }
+
+func TestPanicAtOnce(t *testing.T) {
+	t.Parallel()
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "stillborn")
+		dial(t, s).expectEnd("")
+		dial(t, s).expectEnd("")
+	})
+}
+
+// gone dies when it is told to part.
+type gone struct{ panicking }
+
+func (gone) Stop() impl.Reply { panic("parting") }
+
+func TestPanicWhenTheServerStops(t *testing.T) {
+	t.Parallel()
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "gone")
+		c := dial(t, s)
+		c.send("?")
+		c.expect("alive")
+		shutdown(t, s)
+		c.expectEnd("")
+	})
 }
 
 type syncBuilder struct {
@@ -384,24 +573,26 @@ func (s *syncBuilder) String() string {
 
 func TestNothingIsCalledAfterClose(t *testing.T) {
 	t.Parallel()
-	var calls atomic.Int32
-	s := start(t, listen(t, "tcp"), func() impl.Handler {
-		return scripted{func([]byte) impl.Reply {
-			calls.Add(1)
-			return impl.Reply{Send: []byte("bye"), Close: true}
-		}}
-	}, serve.Options{})
-	c := dial(t, s)
-	c.send("a")
-	c.expect("bye")
-	c.send("b")
-	c.closeWrite()
-	c.expectEnd("")
-	c.Close()
-	shutdown(t, s)
-	if n := calls.Load(); n != 1 {
-		t.Errorf("called %d times", n)
-	}
+	everyModel(t, func(t *testing.T, p place) {
+		var calls atomic.Int32
+		s := p.startHandler(t, func() impl.Handler {
+			return scripted{func([]byte) impl.Reply {
+				calls.Add(1)
+				return impl.Reply{Send: []byte("bye"), Close: true}
+			}}
+		})
+		c := dial(t, s)
+		c.send("a")
+		c.expect("bye")
+		c.send("b")
+		c.closeWrite()
+		c.expectEnd("")
+		c.Close()
+		shutdown(t, s)
+		if n := calls.Load(); n != 1 {
+			t.Errorf("called %d times", n)
+		}
+	})
 }
 
 // failing is a listener whose Accept fails a few times first.

@@ -1,14 +1,16 @@
 package serve_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"conform/impl"
-	"conform/impl/serve"
 )
 
 // waking is a handler that says when it was woken or stopped.
@@ -53,43 +55,50 @@ func newWaking(period time.Duration, last int) func() impl.Handler {
 
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
-	everyNetwork(t, func(t *testing.T, network string) {
-		s := start(t, listen(t, network), newWaking(20*time.Millisecond, 3), serve.Options{})
-		dial(t, s).expectEnd("tickticktick")
+	everywhere(t, func(t *testing.T, p place) {
+		dial(t, p.start(t, "ticking")).expectEnd("tickticktick")
 	})
 }
 
 // What arrives all the time does not put a deadline off.
 func TestDeadlineOfBusyClient(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), func() impl.Handler {
-		return &waking{period: 50 * time.Millisecond, last: 1, scripted: scripted{func([]byte) impl.Reply { return impl.Reply{} }}}
-	}, serve.Options{})
-	c := dial(t, s)
-	var done atomic.Bool
-	go func() {
-		for !done.Load() {
-			c.Write([]byte("x"))
-			time.Sleep(time.Millisecond)
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "ticking")
+		c := dial(t, s)
+		var done atomic.Bool
+		go func() {
+			for !done.Load() {
+				c.Write([]byte(" "))
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		got, err := io.ReadAll(c)
+		done.Store(true)
+		if text := strings.ReplaceAll(string(got), " ", ""); text != "tickticktick" || err != nil {
+			t.Errorf("got %q, %v", got, err)
 		}
-	}()
-	c.expectEnd("tick")
-	done.Store(true)
+	})
 }
 
 func TestShutdownStopsHandlers(t *testing.T) {
 	t.Parallel()
-	everyNetwork(t, func(t *testing.T, network string) {
-		s := start(t, listen(t, network), newWaking(0, 0), serve.Options{})
-		idle, busy := dial(t, s), dial(t, s)
+	everywhere(t, func(t *testing.T, p place) {
+		s := p.start(t, "waking")
+		idle := dial(t, s)
+		busy := idle
+		if p.clients > 1 {
+			busy = dial(t, s)
+		}
 		for _, c := range []client{idle, busy} {
 			c.send("hello")
 			c.expect("hello")
 		}
 		result := make(chan error)
 		go func() { result <- s.Shutdown(context.Background()) }()
-		for _, c := range []client{idle, busy} {
-			c.expect("stop")
+		idle.expect("stop")
+		if busy != idle {
+			busy.expect("stop")
 		}
 		// The conversation goes on, and nobody is told twice.
 		busy.send("still")
@@ -108,23 +117,52 @@ func TestShutdownStopsHandlers(t *testing.T) {
 	})
 }
 
+// Who does not read when the server shuts down is told when it does.
+func TestShutdownStopsHandlersThatWrite(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, p place) {
+		s := p.start(t, "waking")
+		c := dial(t, s)
+		sent := stall(c)
+		go s.Shutdown(t.Context())
+		waitUntilRefused(t, s)
+		got := make([]byte, sent+len("stop"))
+		n, err := io.ReadFull(c, got)
+		if err != nil || !bytes.Equal(bytes.Replace(got, []byte("stop"), nil, 1), pattern(0, sent)) {
+			t.Errorf("sent %d bytes, got %d with %d stops: %v", sent, n, bytes.Count(got, []byte("stop")), err)
+		}
+		c.closeWrite()
+		c.expectEnd("")
+	})
+}
+
 func TestShutdownLeavesTheLastWordsAlone(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), newWaking(0, 0), serve.Options{})
-	c := dial(t, s)
-	c.send("bye")
-	c.expect("bye")
-	shutdown(t, s)
-	c.expectEnd("")
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "waking")
+		c := dial(t, s)
+		c.send("bye")
+		c.expect("bye")
+		result := make(chan error)
+		go func() { result <- s.Shutdown(context.Background()) }()
+		waitUntilRefused(t, s)
+		c.expectEnd("")
+		c.Close()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Close is abrupt: no handler is told.
 func TestCloseStopsNothing(t *testing.T) {
 	t.Parallel()
-	s := start(t, listen(t, "tcp"), newWaking(0, 0), serve.Options{})
-	c := dial(t, s)
-	c.send("hello")
-	c.expect("hello")
-	s.Close()
-	c.expectEnd("")
+	everyModel(t, func(t *testing.T, p place) {
+		s := p.start(t, "waking")
+		c := dial(t, s)
+		c.send("hello")
+		c.expect("hello")
+		s.Close()
+		c.expectEnd("")
+	})
 }

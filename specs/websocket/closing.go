@@ -131,6 +131,7 @@ func closing() []specs.Spec {
 			func(c *specs.Case) {
 				if c.Dialect("echo") != "no" {
 					ws := open(c)
+					ws.Stays()
 					ws.Send(frame.New(frame.Text, "one"), frame.New(frame.Text, "two"), frame.NewClose(1000, ""), frame.New(frame.Text, "three"), frame.NewClose(1000, ""))
 					ws.pump(patience(c, 0), func() bool { return false })
 					ws.messages = nil // which of them come back is judged elsewhere
@@ -497,6 +498,7 @@ func violations() [][]frame.Frame {
 func quarrel(c *specs.Case, compressed bool) {
 	for _, wrong := range violations() {
 		ws := open(c)
+		ws.Stays()
 		ws.Send(wrong...)
 		timedOut := ws.pump(patience(c, 0), func() bool { return ws.close != nil })
 		r := ws.reaction()

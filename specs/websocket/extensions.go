@@ -14,8 +14,9 @@ func extensions() []specs.Spec {
 		specs.Requirement("websocket/extensions/none-unasked", specs.Must, "RFC 6455 §9.1",
 			"A client that offers no extension is given none.",
 			func(c *specs.Case) {
-				_, a := try(c)
+				ws, a := try(c)
 				judge(a.client, a.sent(), a.reaction, []outcome{declined()})
+				ws.Stays()
 			}, specs.Covers("WS-EXT-01"),
 			specs.Cause("Sec-WebSocket-Extensions is a part of every 101; it belongs into one only as the answer to an offer")),
 

@@ -64,8 +64,8 @@ func declared() []specs.Spec {
 				size := limit(c) + 1
 				ws := open(c)
 				ws.Stays()
-				ws.stream(fmt.Sprintf("a text of %d bytes", size), inFrames(frame.Text, volume(c, frame.Text, size), size))
-				ws.Expect(failed(1009), failed(1008, 1002).info("failed with another code than 1009, which is for messages that are too big"))
+				sent := ws.stream(fmt.Sprintf("a text of %d bytes", size), inFrames(frame.Text, volume(c, frame.Text, size), size))
+				ws.Refuses(size, sent, failed(1009), failed(1008, 1002).info("failed with another code than 1009, which is for messages that are too big"))
 				c.StillServes()
 			}, specs.Perilous, specs.Covers("WS-LIM-03"), needsLimit,
 			specs.Cause("the limit is not enforced, or only on what comes later; compare the announced length with it before anything is read")),
@@ -94,6 +94,7 @@ func declared() []specs.Spec {
 						ws = openEcho(c)
 						ws.Text(data)
 					}
+					ws.pump(long(c, size), func() bool { return len(ws.messages) > 0 || ws.close != nil })
 					if !ws.comesBack(frame.Text, data) {
 						c.Admit(specs.Info, specs.Reason{Code: specs.WrongBytes, Message: "a message of exactly the declared limit, " + how + ", is refused with 1009",
 							Sent: ws.exchange(), Expected: []string{"the message"}, Received: ws.close.String()}, false)
@@ -112,8 +113,8 @@ func declared() []specs.Spec {
 				data := volume(c, frame.Text, 2*size)
 				list := inFrames(frame.Text, data, max(1, size/4))
 				list[len(list)-1].Fin = false
-				ws.stream(fmt.Sprintf("a text of %d bytes in %d fragments, without an end", len(data), len(list)), list)
-				ws.Expect(failed(1009, 1008).streaming(), stays().streaming().nonstrict(endless), silent().streaming().nonstrict(endless))
+				sent := ws.stream(fmt.Sprintf("a text of %d bytes in %d fragments, without an end", len(data), len(list)), list)
+				ws.Refuses(len(data), sent, failed(1009, 1008).streaming(), stays().streaming().nonstrict(endless), silent().streaming().nonstrict(endless))
 				c.StillServes()
 			}, specs.Perilous, specs.Covers("WS-LIM-05"), needsLimit,
 			specs.Cause("the limit is compared with each frame by itself; compare it with the sum of the fragments (CVE-2014-0193)")),

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -70,12 +71,35 @@ func (ws *conn) pour(what string, frames []frame.Frame) {
 }
 
 // stream is pour for what the server may refuse before it has read all of it:
-// the sending goes on while the answer is awaited.
-func (ws *conn) stream(what string, frames []frame.Frame) {
-	ws.brief, ws.noClose = true, true // a Close frame would have to wait for what is being sent
+// the sending goes on while the answer is awaited. Until all is sent, which sent
+// tells, nothing else may be.
+func (ws *conn) stream(what string, frames []frame.Frame) (sent func() bool) {
+	ws.brief, ws.noClose, ws.mute = true, true, true // an answer would have to wait for what is being sent
 	ws.say(what)
 	p := masked(ws.c, frames)
-	ws.c.Go(func() { _ = ws.client.Push(p, patience(ws.c, len(p))) })
+	var done atomic.Bool
+	ws.c.Go(func() {
+		_ = ws.client.Push(p, patience(ws.c, len(p)))
+		done.Store(true)
+	})
+	return done.Load
+}
+
+// Refuses waits until a message that is too long has been sent, or has failed the
+// connection, and for as long again as it may take to read it.
+func (ws *conn) Refuses(size int, sent func() bool, outcomes ...outcome) {
+	failed := func() bool { return ws.close != nil }
+	for end := time.Now().Add(patience(ws.c, size)); !sent() && !failed() && ws.end == "" && time.Now().Before(end); {
+		ws.pump(ws.c.Timing().Gap, failed)
+	}
+	ws.pump(long(ws.c, size), failed)
+	ws.Expect(outcomes...)
+}
+
+// long is how long a message of megabytes may take to come back once the first
+// of it has, or all of it was sent.
+func long(c *specs.Case, size int) time.Duration {
+	return c.Timing().Answer + time.Duration(size/(2<<20))*time.Second
 }
 
 // say describes what is sent.
@@ -112,11 +136,10 @@ func (ws *conn) comesBack(op frame.Opcode, data string) bool {
 // arrives waits for a message of so many bytes, and longer while more of it
 // comes; it says whether the time ran out.
 func (ws *conn) arrives(size int) (timedOut bool) {
-	wait := ws.c.Timing().Answer + time.Duration(size/(4<<20))*time.Second
 	come := func() int { return len(ws.joined) + len(ws.client.Await(0, func([]byte) bool { return true }).Unread) }
 	for before := -1; before < come(); {
 		before = come()
-		timedOut = ws.pump(wait, func() bool { return len(ws.messages) > 0 || ws.close != nil })
+		timedOut = ws.pump(long(ws.c, size), func() bool { return len(ws.messages) > 0 || ws.close != nil })
 		if !timedOut {
 			break
 		}

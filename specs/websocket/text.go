@@ -159,18 +159,17 @@ func textMessages() []specs.Spec {
 		specs.Requirement("websocket/text/invalid-when-joined-fails", specs.Must, "RFC 6455 §8.1",
 			"A text whose fragments do not join to UTF-8 fails the connection by its last fragment.",
 			func(c *specs.Case) {
-				for _, parts := range [][]string{
-					{"a\xe2", "\x28\xa1"}, {"a\xe2", "ok"}, {"\xe2\x82", ""}, {"ok", "\xf4", "\x90", "\x80\x80"}, {"κόσμε", "\xf4\x90\x80\x80", "edited"},
-					bytewise("κ\u1f79σμε\xed\xa0\x80edited"), {"\xe2", "\x82", "\xe2\x82\xac"},
-				} {
-					ws := open(c)
-					ws.Stays()
-					ws.Send(fragmented(frame.Text, parts...)...)
-					ws.Expect(ws.unsound(strings.Join(parts, ""))...)
-				}
-				c.StillServes()
+				rejectsJoined(c, []string{"a\xe2", "\x28\xa1"}, []string{"a\xe2", "ok"}, []string{"ok", "\xf4", "\x90", "\x80\x80"}, []string{"κόσμε", "\xf4\x90\x80\x80", "edited"},
+					bytewise("κ\u1f79σμε\xed\xa0\x80edited"), []string{"\xe2", "\x82", "\xe2\x82\xac"})
 			}, specs.Covers("WS-UTF8-13"),
 			specs.Cause("a character that a fragment leaves unfinished is forgiven; keep the state of the decoder from fragment to fragment, and look at it when the message ends")),
+
+		specs.Requirement("websocket/text/cut-off-before-empty-fragment-fails", specs.Must, "RFC 6455 §8.1",
+			"A text that ends inside of a character fails the connection also when its last fragment is empty.",
+			func(c *specs.Case) {
+				rejectsJoined(c, []string{"\xe2\x82", ""}, []string{"ok \xf0\x9f\x98", "", ""}, []string{"", "\xc3", ""})
+			}, specs.Covers("WS-UTF8-12", "WS-UTF8-13"),
+			specs.Cause("whether the text is finished is asked where bytes are decoded, and an empty fragment has none; ask when the message ends")),
 
 		specs.Requirement("websocket/text/invalid-fragment-fails", specs.May, "RFC 6455 §8.1",
 			"An invalid fragment fails the connection at once or when its message ends.",
@@ -267,6 +266,7 @@ func textMessages() []specs.Spec {
 			func(c *specs.Case) {
 				if c.Dialect("echo") != "no" {
 					ws := open(c)
+					ws.Stays()
 					for _, data := range []string{allLengths, strings.Repeat(allLengths, 50), strings.Repeat("😀", 1500)} {
 						ws.Text(data)
 						ws.pump(patience(c, 0), func() bool { return len(ws.messages) > 0 || ws.close != nil })
@@ -341,6 +341,18 @@ func rejects(c *specs.Case, texts ...string) {
 		ws.Stays()
 		ws.Text(data)
 		ws.Expect(ws.unsound(data)...)
+	}
+	c.StillServes()
+}
+
+// rejectsJoined sends texts in fragments that do not join to UTF-8, each on a
+// connection of its own, which must fail.
+func rejectsJoined(c *specs.Case, texts ...[]string) {
+	for _, parts := range texts {
+		ws := open(c)
+		ws.Stays()
+		ws.Send(fragmented(frame.Text, parts...)...)
+		ws.Expect(ws.unsound(strings.Join(parts, ""))...)
 	}
 	c.StillServes()
 }

@@ -1,0 +1,79 @@
+package suites_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"conform/impl/serve"
+	"conform/specs"
+	"conform/suites"
+	"conform/suites/target"
+)
+
+// inheritedProcess serves one connection, for model process.
+func inheritedProcess(protocol string) {
+	handler, err := suites.Handler(protocol, nil)
+	if err == nil {
+		err = serve.Inherited(context.Background(), handler, serve.Options{})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// A server is as conformant under one model as under another, if it declares
+// how many clients it serves.
+func TestReferenceIsConformantInEveryModel(t *testing.T) {
+	protocols := []string{"zen", "echo", "calc"}
+	if testing.Short() {
+		protocols = protocols[:1] // a second for each model
+	}
+	for _, m := range serve.Models() {
+		if !m.Available() || m.Name == serve.DefaultModel {
+			continue // the default is what everything else is tested with
+		}
+		for _, protocol := range protocols {
+			t.Run(m.Name+"/"+protocol, func(t *testing.T) {
+				handler, err := suites.Handler(protocol, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ln, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				server := serve.Start(ln, handler, serve.Options{Model: m.Name, Child: []string{"inherited", protocol}})
+				defer func() {
+					server.Close()
+					<-server.Done()
+					if err := server.Err(); err != nil {
+						t.Error(err)
+					}
+				}()
+				plan := suites.Plan{Target: &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}, Protocol: protocol, Strict: true}
+				switch m.Name {
+				case "serial":
+					plan.Dialects = []string{"class=serial"}
+				case "pool":
+					plan.Dialects = []string{fmt.Sprintf("class=pool:%d", m.Workers)}
+				}
+				r := run(t, plan)
+				if bad := not(r, specs.Pass, specs.Info, specs.Unsupported); bad != nil || r.Summary.Headline != "conformant" {
+					t.Errorf("%s, exit %d: %s", r.Summary.Headline, r.Summary.ExitCode, strings.Join(bad, "\n"))
+				}
+				class := map[string]string{"serial": "serial", "pool": "bounded"}[m.Name]
+				if class == "" {
+					class = "concurrent"
+				}
+				if got := r.Target.Concurrency.Class; got != class {
+					t.Errorf("taken for %s, not %s", got, class)
+				}
+			})
+		}
+	}
+}
