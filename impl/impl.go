@@ -2,8 +2,8 @@
 // connection, written as a state machine that does no I/O, so that every
 // concurrency model in impl/serve can run the same handler.
 //
-// The protocols themselves are in impl/zen, impl/echo, impl/calc and
-// impl/websocket. Nothing here knows that it is going to be tested.
+// The protocols themselves are in impl/zen, impl/echo, impl/calc, impl/raw,
+// impl/pid, impl/sink and impl/websocket. Nothing here knows that it is going to be tested.
 package impl
 
 // Handler is the server's side of one connection. Its methods are called one

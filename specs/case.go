@@ -119,6 +119,10 @@ func Run(ctx context.Context, spec Spec, env Env) Result {
 	c.Gomega = gomega.NewGomega(func(message string, _ ...int) {
 		c.fail(Reason{Code: Assertion, Message: message}, false)
 	})
+	if why := spec.Unfit(env.Dialer); why != "" {
+		c.outcome.Verdict, c.outcome.Reason = Unsupported, Reason{Code: OtherKind, Message: why}
+		return c.outcome
+	}
 	if s, known := env.Dialects[spec.DialectKey]; known && s.Declared && s.Value != spec.DialectValue {
 		c.outcome.Verdict = Unsupported
 		c.outcome.Reason = Reason{Code: Declared, Message: fmt.Sprintf("belongs to the dialect %s=%s; declared is %s", spec.DialectKey, spec.DialectValue, s.Value)}
@@ -242,6 +246,13 @@ func (c *Case) IntN(n int) int {
 	return c.rand.IntN(n)
 }
 
+// Order is the numbers from 0 to n-1 in a random order.
+func (c *Case) Order(n int) []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rand.Perm(n)
+}
+
 // Bytes is n random bytes.
 func (c *Case) Bytes(n int) []byte {
 	c.mu.Lock()
@@ -359,20 +370,63 @@ func (c *Case) Serves() Concurrency { return c.env.Serves }
 // Dial connects a new client. A connection that cannot be made fails the case.
 func (c *Case) Dial() *Client { return c.DialWith() }
 
-// DialWith connects a new client in a way of its own.
-func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
-	open := 0
+// DialTogether connects n new clients at the same moment.
+func (c *Case) DialTogether(n int) []*Client {
+	c.within(n)
+	conns, errs := make([]*wire.Conn, n), make([]error, n)
+	c.door(func() {
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() { conns[i], errs[i] = c.env.Dialer.Dial(c.ctx, c.transcript) })
+		}
+		wg.Wait()
+	})
+	var clients []*Client
+	for _, conn := range conns {
+		if conn != nil {
+			clients = append(clients, c.client(conn))
+		}
+	}
+	for _, err := range errs {
+		c.connected(err)
+	}
+	return clients
+}
+
+// within makes sure that a spec declares the connections that it opens.
+func (c *Case) within(n int) {
 	c.mu.Lock()
 	for _, cl := range c.clients {
 		if !cl.left.Load() && !cl.conn.Gone() {
-			open++
+			n++
 		}
 	}
 	c.mu.Unlock()
-	if open >= c.spec.Clients {
+	if n > c.spec.Clients {
 		c.record(Error, Reason{Code: KitFault, Message: fmt.Sprintf("the spec opens more than the %d connections that it declares with Clients", c.spec.Clients)}, false)
 		c.stop()
 	}
+}
+
+// connected ends the body when a connection could not be made.
+func (c *Case) connected(err error) {
+	if err != nil {
+		why := wire.Cause(err)
+		c.fail(Reason{Code: ConnectFailed, Message: "no connection could be made: " + why, Expected: []string{"a connection"}, Received: why}, false)
+	}
+}
+
+func (c *Case) client(conn *wire.Conn) *Client {
+	client := &Client{c: c, conn: conn}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clients = append(c.clients, client)
+	return client
+}
+
+// DialWith connects a new client in a way of its own.
+func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
+	c.within(1)
 	var conn *wire.Conn
 	var err error
 	dialer := c.env.Dialer
@@ -384,18 +438,17 @@ func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
 		if c.env.Door != nil {
 			// A queue of five is common, and a SYN that finds it full is
 			// only repeated after a second.
-			c.pause(c.env.Timing.Gap / 8)
+			pause := c.env.Timing.Gap / 8
+			if c.env.Protocol.Once {
+				// No exchange shows that it was accepted, and some servers
+				// take only one of two that come before they look.
+				pause = c.env.Timing.Gap
+			}
+			c.pause(pause)
 		}
 	})
-	if err != nil {
-		why := wire.Cause(err)
-		c.fail(Reason{Code: ConnectFailed, Message: "no connection could be made: " + why, Expected: []string{"a connection"}, Received: why}, false)
-	}
-	client := &Client{c: c, conn: conn}
-	c.mu.Lock()
-	c.clients = append(c.clients, client)
-	c.mu.Unlock()
-	return client
+	c.connected(err)
+	return c.client(conn)
 }
 
 // Afresh ends the connections of a spec that declares no more than one, so that
@@ -485,7 +538,7 @@ func (c *Case) nothingLeftOver() {
 		case cl.left.Load():
 		case cl.Session != nil:
 			cl.Session.LeftOver()
-		case len(s.Unread) > 0:
+		case s.Came():
 			cl.extra(s)
 		}
 	}

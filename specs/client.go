@@ -104,7 +104,7 @@ func (cl *Client) next() {
 	if !cl.answered || cl.left.Load() {
 		return
 	}
-	if s := cl.conn.State(); len(s.Unread) > 0 {
+	if s := cl.conn.State(); s.Came() {
 		cl.extra(s)
 	}
 	cl.answered, cl.exchange = false, cl.c.transcript.Len()
@@ -113,7 +113,10 @@ func (cl *Client) next() {
 // extra fails the case for bytes that follow a right answer.
 func (cl *Client) extra(s wire.State) {
 	if !cl.answered {
-		cl.fail(NotSilent, "bytes where nothing was due", []string{"nothing"}, s, nil, false)
+		cl.fail(NotSilent, cl.unit()+" where nothing was due", []string{"nothing"}, s, nil, false)
+	}
+	if cl.Datagrams() {
+		cl.extraDatagram(s)
 	}
 	r := cl.reason(ExtraBytes, "bytes follow the answer", []string{wire.Quote([]byte(cl.answer), shownBytes) + ", and nothing more"}, s)
 	shown := s
@@ -142,6 +145,13 @@ func (cl *Client) HalfClose() {
 	_ = cl.conn.HalfClose()
 }
 
+// SendAndEnd sends bytes and ends our side in the same moment, and goes on
+// listening.
+func (cl *Client) SendAndEnd(bytes string) {
+	cl.next()
+	_ = cl.conn.SendAndEnd([]byte(bytes), cl.wait(len(bytes)))
+}
+
 // Close leaves without a word: a FIN, if all that came was read.
 func (cl *Client) Close() { cl.end(cl.conn.Close) }
 
@@ -151,7 +161,7 @@ func (cl *Client) Reset() { cl.end(cl.conn.Reset) }
 // Leave ends the connection by the protocol's own door, and waits for the end.
 func (cl *Client) Leave() {
 	cl.end(func() {
-		if cl.c.env.Protocol.Leave != nil && cl.conn.Open() {
+		if cl.c.env.Protocol.Leave != nil && cl.conn.Open() && !cl.Datagrams() {
 			cl.c.env.Protocol.Leave(cl)
 		}
 		cl.conn.Close()
@@ -185,7 +195,7 @@ func (cl *Client) MidLine() bool { return cl.conn.MidMessage('\n') }
 func (cl *Client) Drain(d time.Duration) (ended bool) {
 	end := time.Now().Add(20 * d)
 	for {
-		s := cl.conn.Await(cl.c.ctx, d, func(unread []byte) bool { return len(unread) > 0 })
+		s := cl.conn.Await(cl.c.ctx, d, cl.came)
 		cl.conn.Consume(len(s.Unread))
 		if s.End != "" {
 			return true
@@ -214,11 +224,17 @@ func (cl *Client) Anything(why string) {
 // Answered waits for any byte at all and takes all that have come; it says
 // whether there was one. It judges nothing.
 func (cl *Client) Answered(d time.Duration) (string, bool) {
-	s := cl.conn.Await(cl.c.ctx, d, func(unread []byte) bool { return len(unread) > 0 })
+	s := cl.conn.Await(cl.c.ctx, d, cl.came)
 	text := string(s.Unread)
 	cl.conn.Consume(len(s.Unread))
-	return text, len(text) > 0
+	return text, s.Came()
 }
+
+// came says whether anything is there to be read: bytes, or an empty datagram.
+func (cl *Client) came(unread []byte) bool { return len(unread) > 0 || cl.conn.State().Waiting > 0 }
+
+// Answer is the bytes that met the last expectation.
+func (cl *Client) Answer() string { return cl.answer }
 
 // Expect waits for exactly these bytes. What follows them is for the next
 // expectation; at the end of the case nothing may be left over.
@@ -260,7 +276,7 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 		return best, !open || s.TimedOut || s.End != ""
 	}
 	began := time.Now()
-	s := cl.conn.Await(cl.c.ctx, cl.wait(longest), func(unread []byte) bool {
+	s := cl.await(longest, func(unread []byte) bool {
 		_, done := decided(wire.State{Unread: unread})
 		return done
 	})
@@ -272,13 +288,13 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 		code, message := diagnose(s, longest, cl.wait(longest))
 		var diff *Difference
 		if len(outcomes) > 0 {
-			diff = difference(closest(outcomes, s.Unread), s.Unread)
+			diff = difference(closest(outcomes, s.Unread).like(s.Unread), s.Unread)
 		}
 		cl.fail(code, message, expected, s, diff, s.TimedOut)
 	}
 	o := outcomes[index]
-	cl.conn.Consume(len(o.bytes))
-	cl.answered, cl.answer = true, o.bytes
+	cl.answered, cl.answer = true, o.like(s.Unread)
+	cl.conn.Consume(len(cl.answer))
 	if o.verdict != Pass {
 		if o.verdict == Info && cl.c.declared(cl.c.spec.DialectKey, cl.c.spec.DialectValue) {
 			cl.fail(WrongBytes, "the declared dialect does not allow this: "+o.why, expected[:1], s, nil, s.TimedOut)
@@ -289,18 +305,43 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 	return index
 }
 
+// await waits for an answer of some size: once a long one has begun, for no
+// longer than an answer takes after each part of it, so that one that breaks off
+// is not waited for in vain.
+func (cl *Client) await(size int, enough func(unread []byte) bool) wire.State {
+	wait := cl.wait(size)
+	if wait == cl.c.env.Timing.Answer {
+		return cl.conn.Await(cl.c.ctx, wait, enough)
+	}
+	had := len(cl.conn.State().Unread)
+	if had > 0 {
+		wait = cl.c.env.Timing.Answer
+	}
+	for end := time.Now().Add(cl.wait(size)); ; wait = cl.c.env.Timing.Answer {
+		done := false
+		s := cl.conn.Await(cl.c.ctx, min(wait, time.Until(end)), func(unread []byte) bool {
+			done = enough(unread)
+			return done || len(unread) > had
+		})
+		if done || s.TimedOut || s.End != "" || s.Flooded {
+			return s
+		}
+		had = len(s.Unread)
+	}
+}
+
 // ExpectSilence proves that nothing comes, and that the connection stays open,
 // for the quiet window.
 func (cl *Client) ExpectSilence(why string) {
 	cl.c.transcript.Add(cl.conn.ID, wire.Expected, "silence: "+why)
 	window := cl.c.env.Timing.Quiet
-	s := cl.conn.Await(cl.c.ctx, window, func(unread []byte) bool { return len(unread) > 0 })
+	s := cl.conn.Await(cl.c.ctx, window, cl.came)
 	expected := []string{"silence: " + why}
 	switch {
-	case len(s.Unread) > 0 && cl.answered:
+	case s.Came() && cl.answered:
 		cl.extra(s)
-	case len(s.Unread) > 0:
-		cl.fail(NotSilent, "bytes where nothing was due", expected, s, nil, false)
+	case s.Came():
+		cl.fail(NotSilent, cl.unit()+" where nothing was due", expected, s, nil, false)
 	case s.End != "":
 		code, message := diagnose(s, 1, window)
 		cl.fail(code, message, expected, s, nil, false)
@@ -342,11 +383,11 @@ func diagnose(s wire.State, want int, waited time.Duration) (Code, string) {
 }
 
 // closest picks the outcome that shares the longest start with what came.
-func closest(outcomes []Outcome, got []byte) string {
-	best, length := outcomes[0].bytes, -1
+func closest(outcomes []Outcome, got []byte) Outcome {
+	best, length := outcomes[0], -1
 	for _, o := range outcomes {
-		if n := common(o.bytes, got); n > length {
-			best, length = o.bytes, n
+		if n := common(o.like(got), got); n > length {
+			best, length = o, n
 		}
 	}
 	return best

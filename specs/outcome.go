@@ -8,6 +8,7 @@ import (
 
 // Outcome is one thing that a target may do, and what it is worth.
 type Outcome struct {
+	number  bool // a decimal number comes before the bytes
 	bytes   string
 	end     ending
 	verdict Verdict
@@ -39,6 +40,10 @@ func Ended() Outcome { return Exactly("").ThenEnd() }
 // Silence is no byte and no end for as long as an answer may take.
 func Silence() Outcome { return Outcome{end: silence, verdict: Pass} }
 
+// AfterNumber adds a decimal number before the bytes, whatever it is: a process
+// ID. It has neither a sign nor leading zeros.
+func (o Outcome) AfterNumber() Outcome { o.number = true; return o }
+
 // ThenFIN adds the orderly end of the connection after the bytes.
 func (o Outcome) ThenFIN() Outcome { o.end = fin; return o }
 
@@ -57,6 +62,9 @@ func (o Outcome) NonStrict(why string) Outcome { o.verdict, o.why = NonStrict, w
 
 func (o Outcome) String() string {
 	s := wire.Quote([]byte(o.bytes), 160)
+	if o.number {
+		s = "a number, then " + s
+	}
 	switch o.end {
 	case fin:
 		s += ", then FIN"
@@ -116,6 +124,13 @@ func (o Outcome) match(s wire.State) match {
 			return possible
 		}
 	}
+	if o.number {
+		digits, ok := number(s.Unread)
+		if !ok {
+			return impossible
+		}
+		s.Unread = s.Unread[digits:]
+	}
 	n := min(len(s.Unread), len(o.bytes))
 	if string(s.Unread[:n]) != o.bytes[:n] {
 		return impossible
@@ -133,4 +148,25 @@ func (o Outcome) match(s wire.State) match {
 	default:
 		return possible
 	}
+}
+
+// number is the length of the decimal number that p begins with; ok is false
+// when it cannot be one, however it goes on.
+func number(p []byte) (digits int, ok bool) {
+	for digits < len(p) && '0' <= p[digits] && p[digits] <= '9' {
+		digits++
+	}
+	return digits, len(p) == 0 || (digits > 0 && digits <= maxDigits && p[0] != '0')
+}
+
+// maxDigits is as long as a process ID can be: one of 32 bits.
+const maxDigits = 10
+
+// like is what the outcome would be with the number that came.
+func (o Outcome) like(got []byte) string {
+	if !o.number {
+		return o.bytes
+	}
+	digits, _ := number(got)
+	return string(got[:digits]) + o.bytes
 }

@@ -2,7 +2,11 @@ package specs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+
+	"conform/specs/wire"
 )
 
 // Level says how much a requirement binds.
@@ -23,14 +27,17 @@ type Spec struct {
 	Title  string // the requirement, in one sentence
 	Body   func(*Case)
 
-	Covers   []string // rows of the protocol's list of requirements: ZEN-08
-	Cause    string   // what a server that fails this most often does, and what to do about it
-	Clients  int      // connections that it holds open at once
-	Queues   bool     // may be run although the target serves fewer at once: the others wait
-	Slow     bool     // takes more than a second even when it passes
-	Perilous bool     // may kill or hang a weak server: runs late, alone
-	Heavy    bool     // moves or holds so much that the machine feels it
-	Last     bool     // judges what the other cases have observed: runs after all of them
+	Covers []string // rows of the protocol's list of requirements: ZEN-08
+	Cause  string   // what a server that fails this most often does, and what to do about it
+	// Datagrams says that the requirement is about datagrams, for udp and
+	// unixgram. All others are about streams.
+	Datagrams bool
+	Clients   int  // connections that it holds open at once
+	Queues    bool // may be run although the target serves fewer at once: the others wait
+	Slow      bool // takes more than a second even when it passes
+	Perilous  bool // may kill or hang a weak server: runs late, alone
+	Heavy     bool // moves or holds so much that the machine feels it
+	Last      bool // judges what the other cases have observed: runs after all of them
 
 	// Needs are facts about the target that nobody can see: without them the
 	// requirement is unsupported.
@@ -70,6 +77,10 @@ func Cause(text string) Option { return func(s *Spec) { s.Cause = text } }
 // Clients says how many connections a spec holds open at once, if not one.
 func Clients(n int) Option { return func(s *Spec) { s.Clients = n } }
 
+// Datagrams says that a spec is about datagrams: where a target is reached by a
+// stream it is unsupported, as those about streams are over datagrams.
+func Datagrams(s *Spec) { s.Datagrams = true }
+
 // Queues says that a spec counts on clients having to wait for others: it is run
 // on a target of any class.
 func Queues(s *Spec) { s.Queues = true }
@@ -86,8 +97,8 @@ func Perilous(s *Spec) { s.Perilous = true }
 // against the faults that are about load.
 func Heavy(s *Spec) { s.Heavy = true }
 
-// Last marks a spec that judges what other cases have observed, see
-// Case.Observed: it runs when all the others have ended.
+// Last marks a spec that runs when all the others have ended: it judges what
+// they have observed, see Case.Observed, or leaves a weak server unable to go on.
 func Last(s *Spec) { s.Last = true }
 
 // Need is a dialect that has to be declared for a requirement to be judged.
@@ -129,7 +140,22 @@ func (s Spec) Labels() []string {
 	if s.Perilous {
 		labels = append(labels, "perilous")
 	}
+	if s.Datagrams && s.Section() != "datagrams" {
+		labels = append(labels, "datagrams")
+	}
 	return labels
+}
+
+// Unfit says why a spec has nothing to say of a target that is reached by d;
+// empty when it has.
+func (s Spec) Unfit(d wire.Dialer) string {
+	switch {
+	case s.Datagrams && !d.Datagram():
+		return "is about datagrams; the target is reached over " + d.Network
+	case !s.Datagrams && d.Datagram():
+		return "is about connections; the target is reached over " + d.Network
+	}
+	return ""
 }
 
 // Dialect is one point on which the sources of a protocol disagree, or a fact
@@ -188,6 +214,11 @@ type Protocol struct {
 	// every server of the protocol answers, however wrongly.
 	Greets   bool
 	Question func(*Client) string
+	// Served asks for anything that shows that the server serves this client,
+	// and says whether it came. Nil is sending the Question, and any bytes.
+	Served func(cl *Client, patience time.Duration) bool
+	// Once says that a connection is good for one exchange, which ends it.
+	Once bool
 	// Leave ends a connection by the protocol's own door, without judging,
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.
@@ -207,6 +238,30 @@ type Protocol struct {
 	// where the protocol has none: what a client hears must be an answer to
 	// it, on a connection that lasts.
 	Scale func(Crowd) (Talk, error)
+}
+
+// Datagrams says whether the protocol is spoken over datagrams too.
+func (p Protocol) Datagrams() bool {
+	return slices.ContainsFunc(p.Specs(), func(s Spec) bool { return s.Datagrams })
+}
+
+// Over is the part of the standard that is about datagrams, or about streams.
+func (p Protocol) Over(datagrams bool) Protocol {
+	var sections []Section
+	for _, section := range p.Sections {
+		specs := section.Specs
+		section.Specs = nil
+		for _, s := range specs {
+			if s.Datagrams == datagrams {
+				section.Specs = append(section.Specs, s)
+			}
+		}
+		if section.Specs != nil {
+			sections = append(sections, section)
+		}
+	}
+	p.Sections = sections
+	return p
 }
 
 // Specs lists the requirements in the order of the standard.

@@ -30,29 +30,31 @@ var Verdicts = []Verdict{Pass, NonStrict, Fail, Info, Unsupported, Skipped, Bloc
 type Code string
 
 const (
-	ConnectFailed Code = "connect-failed" // no connection could be made
-	SendFailed    Code = "send-failed"    // the target stopped taking what it was sent
-	NoAnswer      Code = "no-answer"      // silence where an answer was due; the connection is open
-	PartialAnswer Code = "partial-answer" // a part of the answer, then silence
-	WrongBytes    Code = "wrong-bytes"    // other bytes than the expected ones
-	ExtraBytes    Code = "extra-bytes"    // the expected bytes, and more
-	NotSilent     Code = "not-silent"     // bytes where nothing was due
-	ClosedEarly   Code = "closed-early"   // FIN before or in the middle of the answer
-	ResetEarly    Code = "reset-early"    // RST before or in the middle of the answer
-	NotClosed     Code = "not-closed"     // still open where an end was due
-	ResetNotFIN   Code = "reset-not-fin"  // RST where a FIN was due
-	FINNotReset   Code = "fin-not-reset"  // FIN where a RST was due
-	NotServing    Code = "not-serving"    // a new client is no longer served
-	Flood         Code = "flood"          // more bytes than any answer could have
-	Assertion     Code = "assertion"      // a condition of the spec's own does not hold
-	TargetDied    Code = "target-died"    // the target died or stopped answering
-	OutOfTime     Code = "out-of-time"    // the budget of the case or the run was spent
-	Interrupted   Code = "interrupted"    // the user ended the run
-	Declared      Code = "declared"       // the declared dialect says so
-	Missing       Code = "missing"        // something that the requirement needs was not found on the target
-	Violation     Code = "violation"      // a rule for all that a server sends was broken
-	Deselected    Code = "deselected"     // the selection left it out
-	KitFault      Code = "kit-fault"      // a defect in conform
+	ConnectFailed Code = "connect-failed"  // no connection could be made
+	SendFailed    Code = "send-failed"     // the target stopped taking what it was sent
+	NoAnswer      Code = "no-answer"       // silence where an answer was due; the connection is open
+	PartialAnswer Code = "partial-answer"  // a part of the answer, then silence
+	WrongBytes    Code = "wrong-bytes"     // other bytes than the expected ones
+	ExtraBytes    Code = "extra-bytes"     // the expected bytes, and more
+	NotSilent     Code = "not-silent"      // bytes where nothing was due
+	ClosedEarly   Code = "closed-early"    // FIN before or in the middle of the answer
+	ResetEarly    Code = "reset-early"     // RST before or in the middle of the answer
+	NotClosed     Code = "not-closed"      // still open where an end was due
+	ResetNotFIN   Code = "reset-not-fin"   // RST where a FIN was due
+	FINNotReset   Code = "fin-not-reset"   // FIN where a RST was due
+	NotServing    Code = "not-serving"     // a new client is no longer served
+	Flood         Code = "flood"           // more bytes than any answer could have
+	Assertion     Code = "assertion"       // a condition of the spec's own does not hold
+	TargetDied    Code = "target-died"     // the target died or stopped answering
+	OutOfTime     Code = "out-of-time"     // the budget of the case or the run was spent
+	Interrupted   Code = "interrupted"     // the user ended the run
+	Declared      Code = "declared"        // the declared dialect says so
+	Missing       Code = "missing"         // something that the requirement needs was not found on the target
+	Violation     Code = "violation"       // a rule for all that a server sends was broken
+	OtherKind     Code = "other-transport" // the requirement is about streams and the target talks in datagrams, or the other way round
+	WrongSource   Code = "wrong-source"    // a datagram came from another address than it was sent to
+	Deselected    Code = "deselected"      // the selection left it out
+	KitFault      Code = "kit-fault"       // a defect in conform
 )
 
 // Reason is the evidence behind a verdict other than pass.

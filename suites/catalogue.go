@@ -3,6 +3,7 @@ package suites
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -10,19 +11,26 @@ import (
 	"conform/impl"
 	implcalc "conform/impl/calc"
 	implecho "conform/impl/echo"
+	implpid "conform/impl/pid"
+	implraw "conform/impl/raw"
 	"conform/impl/serve"
+	implsink "conform/impl/sink"
 	implwebsocket "conform/impl/websocket"
 	implzen "conform/impl/zen"
 	"conform/specs"
 	"conform/specs/calc"
 	"conform/specs/echo"
+	"conform/specs/pid"
+	"conform/specs/raw"
+	"conform/specs/sink"
 	"conform/specs/websocket"
 	"conform/specs/zen"
 )
 
 // Protocols is the catalogue, in the order of the documentation.
 func Protocols() []specs.Protocol {
-	return []specs.Protocol{zen.Protocol(), echo.Protocol(), calc.Protocol(), websocket.Protocol()}
+	return []specs.Protocol{zen.Protocol(), echo.Protocol(), calc.Protocol(),
+		raw.Protocol(), pid.Protocol(), sink.Protocol(), websocket.Protocol()}
 }
 
 // Find looks a protocol up by its name.
@@ -47,6 +55,12 @@ func Handler(protocol string, dialects map[string]string) (func() impl.Handler, 
 		return implecho.New, nil
 	case "calc":
 		return func() impl.Handler { return implcalc.New(implcalc.Options{}) }, nil
+	case "raw":
+		return implraw.New, nil
+	case "pid":
+		return func() impl.Handler { return implpid.New(os.Getpid()) }, nil
+	case "sink":
+		return implsink.New, nil
 	case "websocket":
 		var o implwebsocket.Options
 		Configure(&o, dialects)
@@ -55,10 +69,23 @@ func Handler(protocol string, dialects map[string]string) (func() impl.Handler, 
 	return nil, fmt.Errorf("no reference implementation of %q", protocol)
 }
 
+// Answer returns what the bundled reference implementation of a protocol answers
+// datagrams with.
+func Answer(protocol string) (func(datagram []byte) []byte, error) {
+	if protocol == "raw" {
+		return implraw.Answer, nil
+	}
+	return nil, fmt.Errorf("%s is not spoken over datagrams", protocol)
+}
+
 // Bundled is what the bundled implementation of a protocol is set up by, and
 // declared as, when it is tested: facts that nobody can see from outside.
 func Bundled(protocol string) map[string]string {
-	if protocol != "websocket" {
+	switch protocol {
+	case "pid":
+		return map[string]string{"process": "threading"} // it is one process
+	case "websocket":
+	default:
 		return map[string]string{}
 	}
 	o := implwebsocket.Bundled()
@@ -94,6 +121,20 @@ func Configure(o *implwebsocket.Options, dialects map[string]string) {
 			o.HandshakeTimeout = duration(value)
 		}
 	}
+}
+
+// startDatagrams serves the bundled implementation of a protocol over datagrams,
+// on a free port of the loopback.
+func startDatagrams(protocol string) (*serve.PacketServer, error) {
+	answer, err := Answer(protocol)
+	if err != nil {
+		return nil, err
+	}
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	return serve.StartPacket(pc, answer, serve.Options{}), nil
 }
 
 // startReference serves the bundled implementation of a protocol on a free port

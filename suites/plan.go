@@ -66,6 +66,9 @@ func usagef(format string, args ...any) error {
 
 // complete fills in what the rest of the plan implies.
 func (p Plan) complete() Plan {
+	if p.Target != nil && p.Target.Datagram() && p.Protocol == "" {
+		p.Protocol = overDatagrams()[0] // there is no other
+	}
 	if p.Target == nil || p.Target.Path == "" {
 		return p
 	}
@@ -76,6 +79,16 @@ func (p Plan) complete() Plan {
 		p.Dialects = append(slices.Clone(p.Dialects), "path="+p.Target.Path)
 	}
 	return p
+}
+
+// overDatagrams names the protocols that are spoken over datagrams.
+func overDatagrams() (names []string) {
+	for _, p := range Protocols() {
+		if p.Datagrams() {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // tls is how the certificate of a target is verified.
@@ -109,8 +122,9 @@ func (p Plan) Check() error {
 	if p.Target != nil && p.Exec != "" {
 		return usagef("--target and --exec exclude each other: one names a running server, the other starts one")
 	}
-	if p.Target != nil && !slices.Contains([]string{"tcp", "tls", "unix", "ws", "wss"}, p.Target.Scheme) {
-		return usagef("--target %s: no known protocol is spoken over %s: write host:port, or a tcp, tls, unix, ws or wss URL", p.Target, p.Target.Scheme)
+	if p.Target != nil && p.Target.Datagram() && !protocols[0].Datagrams() {
+		return usagef("--target %s: %s is not spoken over datagrams, only %s is: write host:port, or a tcp, tls or unix URL",
+			p.Target, p.Protocol, strings.Join(overDatagrams(), ", "))
 	}
 	if p.Target != nil && p.Target.Path != "" && p.Protocol != "" && p.Protocol != "websocket" {
 		return usagef("--target %s is a WebSocket address, and --protocol is %s: write host:port", p.Target, p.Protocol)
@@ -177,6 +191,9 @@ func (p Plan) dialects(protocols []specs.Protocol) (map[string]string, error) {
 		if key == "class" {
 			if _, err := declaredBound(value); err != nil {
 				return nil, err
+			}
+			if p.Target != nil && p.Target.Datagram() {
+				return nil, usagef("--dialect %s is about connections, and %s has none", d, p.Target.Scheme)
 			}
 			continue
 		}

@@ -199,8 +199,21 @@ func (r *run) prepareBundled() error {
 			return err
 		}
 		r.closers = append(r.closers, func() { server.Close() })
-		r.sessions = append(r.sessions, &session{protocol: p, seed: r.plan.Seed, known: known,
-			address: target.Address{Scheme: "tcp", Network: "tcp", Address: server.Addr().String()}})
+		streams := &session{protocol: p, seed: r.plan.Seed, known: known,
+			address: target.Address{Scheme: "tcp", Network: "tcp", Address: server.Addr().String()}}
+		r.sessions = append(r.sessions, streams)
+		if !p.Datagrams() {
+			continue
+		}
+		// One server over each: every requirement is judged.
+		packets, err := startDatagrams(p.Name)
+		if err != nil {
+			return err
+		}
+		r.closers = append(r.closers, func() { packets.Close() })
+		streams.protocol = p.Over(false)
+		r.sessions = append(r.sessions, &session{protocol: p.Over(true), seed: r.plan.Seed, known: known,
+			address: target.Address{Scheme: "udp", Network: "udp", Address: packets.Addr().String()}})
 	}
 	return nil
 }
@@ -226,9 +239,17 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 		// The look whether anybody is there leaves by the protocol's door.
 		env := s.env()
 		env.Dialer, env.Timing = d, timingFor(0, r.plan.Pace)
-		reached := specs.Run(ctx, specs.Requirement(p.Name+"/reach", specs.Must, "", "", func(c *specs.Case) {
+		reached := specs.Run(ctx, s.inquiry("reach", func(c *specs.Case) {
 			client := c.Dial()
-			if p.Greets {
+			switch {
+			case a.Datagram():
+				// Only an answer, or the system's word that nobody listens,
+				// says anything.
+				client.Send(p.Question(client))
+				if client.Answered(env.Timing.Answer); client.Gone() {
+					c.Refute(specs.Reason{Code: specs.ConnectFailed, Received: "connection refused"}, false)
+				}
+			case p.Greets:
 				client.Answered(env.Timing.Quiet)
 			}
 		}), env)
@@ -325,7 +346,9 @@ func (r *run) describe() {
 	t := &r.report.Target
 	t.Protocol, t.Dialect = nil, map[string]string{}
 	for i, s := range r.sessions {
-		t.Protocol = append(t.Protocol, s.protocol.Name)
+		if !slices.Contains(t.Protocol, s.protocol.Name) {
+			t.Protocol = append(t.Protocol, s.protocol.Name)
+		}
 		t.Detected = s.detected
 		for key, setting := range s.dialects {
 			if len(r.sessions) > 1 {
@@ -334,7 +357,7 @@ func (r *run) describe() {
 			t.Dialect[key] = setting.Value
 		}
 		t.PaceMS = max(t.PaceMS, ms(s.pace))
-		if c := s.serves; i == 0 || c.Bound < t.Concurrency.Bound {
+		if c := s.serves; i == 0 || (c.Bound < t.Concurrency.Bound && !s.address.Datagram()) {
 			t.Concurrency = report.Concurrency{Class: string(c.Class), Bound: c.Bound, Evidence: c.Evidence}
 		}
 	}
@@ -445,6 +468,9 @@ func events(transcript []wire.Event) []report.Event {
 		event := report.Event{AtMS: ms(e.At), Conn: e.Conn, Event: string(e.Kind), Size: e.Data.Size, Text: e.Text}
 		if e.Data.Size > 0 {
 			event.Text, event.Head, event.Tail = e.Data.Quote(240), e.Data.Head, e.Data.Tail
+			if e.Kind == wire.Stray {
+				event.Text += " from " + e.Text
+			}
 		}
 		out = append(out, event)
 	}

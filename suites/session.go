@@ -103,7 +103,14 @@ func (s *session) env() specs.Env {
 func (s *session) ask(ctx context.Context, timing specs.Timing, body func(*specs.Case)) specs.Result {
 	env := s.env()
 	env.Timing = timing
-	return specs.Run(ctx, specs.Requirement(s.protocol.Name+"/preflight", specs.Must, "", "", body, specs.Clients(maxClients+8)), env)
+	return specs.Run(ctx, s.inquiry("preflight", body), env)
+}
+
+// inquiry is a conversation that is no requirement.
+func (s *session) inquiry(name string, body func(*specs.Case)) specs.Spec {
+	q := specs.Requirement(s.protocol.Name+"/"+name, specs.Must, "", "", body, specs.Clients(maxClients+8))
+	q.Datagrams = s.address.Datagram()
+	return q
 }
 
 // served has one exchange, whatever the answer is, and says how long it took.
@@ -118,6 +125,10 @@ func (s *session) served(client *specs.Client, patience time.Duration) (time.Dur
 }
 
 func (s *session) asked(client *specs.Client, patience time.Duration, began time.Time) (time.Duration, bool) {
+	if s.protocol.Served != nil {
+		ok := s.protocol.Served(client, patience)
+		return time.Since(began), ok
+	}
 	client.Send(s.protocol.Question(client))
 	_, ok := client.Answered(patience)
 	return time.Since(began), ok
@@ -147,6 +158,9 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		}
 		s.pace = took
 		for range 2 {
+			if s.protocol.Once {
+				client = c.Dial()
+			}
 			took, ok := s.asked(client, 4*first.Answer, time.Now())
 			if !ok {
 				return
@@ -157,7 +171,9 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 	s.timing = timingFor(s.pace, factor)
 	s.ask(ctx, s.timing, func(c *specs.Case) {
 		client := c.Dial()
-		s.served(client, s.timing.Answer)
+		if !s.protocol.Once {
+			s.served(client, s.timing.Answer)
+		}
 		began := time.Now()
 		if client.Leave(); time.Since(began) >= s.timing.Leave {
 			// It does not end its side when a client leaves. That is judged
@@ -208,6 +224,18 @@ func (s *session) concurrency(ctx context.Context, enough int) specs.Concurrency
 	patience := max(400*time.Millisecond, 10*s.pace)
 	found := specs.Concurrency{Class: specs.Unknown, Evidence: "no client got an answer"}
 	s.ask(ctx, s.timing, func(c *specs.Case) {
+		if s.address.Datagram() {
+			// A client is a socket, and how many there are is nothing that
+			// a server has to know.
+			if _, ok := s.served(c.Dial(), 4*s.timing.Answer); ok {
+				found = specs.Concurrency{Class: specs.Concurrent, Evidence: "datagrams have no connections to count"}
+			}
+			return
+		}
+		if s.protocol.Once {
+			found = s.idleClients(c, enough, patience)
+			return
+		}
 		var clients []*specs.Client
 		for n := 1; n <= enough; n++ {
 			client := c.Dial()
@@ -233,6 +261,49 @@ func (s *session) concurrency(ctx context.Context, enough int) specs.Concurrency
 		}
 	})
 	return found
+}
+
+// idleClients is concurrency where a connection ends with its first exchange:
+// one idle client after the other stays connected, until a further one is not
+// served beside them.
+func (s *session) idleClients(c *specs.Case, enough int, patience time.Duration) specs.Concurrency {
+	var idle []*specs.Client
+	for n := 1; n <= enough; n++ {
+		client := c.Dial()
+		if _, ok := s.served(client, patience); ok {
+			client.Leave()
+			idle = append(idle, c.Dial())
+			c.Pause(s.timing.Gap) // in which it is accepted
+			continue
+		}
+		if n == 1 {
+			break
+		}
+		found := specs.Concurrency{Class: specs.Bounded, Bound: n - 1}
+		if n == 2 {
+			found.Class = specs.Serial
+		}
+		found.Evidence = fmt.Sprintf("a client got no answer within %s while %d stayed connected", patience, n-1)
+		idle[0].Leave()
+		began := time.Now()
+		if s.heard(client, 4*s.timing.Answer) {
+			found.Evidence += fmt.Sprintf(", and one %s after the first had left", time.Since(began).Round(10*time.Microsecond))
+		}
+		return found
+	}
+	if n := len(idle); n > 0 {
+		return specs.Concurrency{Class: specs.Concurrent, Bound: n, Evidence: fmt.Sprintf("a client was served while %d stayed connected", n-1)}
+	}
+	return specs.Concurrency{Class: specs.Unknown, Evidence: "no client got an answer"}
+}
+
+// heard says whether a client that has asked is answered after all.
+func (s *session) heard(client *specs.Client, patience time.Duration) bool {
+	if s.protocol.Served != nil {
+		return client.AwaitEnd(patience)
+	}
+	_, ok := client.Answered(patience)
+	return ok
 }
 
 // dead says why the server is dead; empty while it lives.

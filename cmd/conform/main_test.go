@@ -52,9 +52,10 @@ func TestScripts(t *testing.T) {
 			return ln.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"lines":  lines,
-			"within": within,
+			"exits":       exits,
+			"lines":       lines,
+			"within":      within,
+			"exists-soon": existsSoon,
 		},
 	})
 }
@@ -80,6 +81,17 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func lines(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strings.Count(ts.ReadFile(args[0]), "\n"); fmt.Sprint(got) != args[1] {
 		ts.Fatalf("%s has %d lines, want %s", args[0], got, args[1])
+	}
+}
+
+// exists-soon PATH waits for a file that another process makes.
+func existsSoon(ts *testscript.TestScript, neg bool, args []string) {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		} else if time.Now().After(end) {
+			ts.Fatalf("%s does not come", args[0])
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ func newRoot() *cobra.Command {
 	})
 	flags := root.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls, unix, ws or wss URL")
+	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls, udp, unix, unixgram, ws or wss URL")
 	flags.StringVar(&f.exec, "exec", "", "start a server with this `command`, test it, stop it; {port} and $PORT are where it has to listen")
 	flags.StringVar(&f.plan.Protocol, "protocol", "", "the `name` of the protocol, instead of detecting it")
 	flags.BoolVar(&f.plan.Insecure, "insecure", false, "do not verify the certificate of a tls or wss target")

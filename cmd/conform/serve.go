@@ -36,6 +36,7 @@ flags or the environment, logging to standard output, until SIGTERM or Ctrl-C.
   conform serve zen --listen 127.0.0.1:1060
   PORT=8080 conform serve calc
   conform serve zen --fault read-is-a-question      with one deliberate defect
+  conform serve raw --listen udp://127.0.0.1:9000   over datagrams
   conform serve websocket --tls --path /chat --subprotocol chat --idle-timeout 10s
   conform serve calc --model pool --workers 8       under another concurrency model
 
@@ -63,21 +64,27 @@ Concurrency models:
 					listen = "127.0.0.1:0"
 				}
 			}
-			ln, err := listenOn(listen)
-			if err != nil {
-				return err
-			}
 			log := slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil))
-			if ln, err = ws.apply(cmd, protocol.Name, fault, ln); err != nil {
-				return err
+			var server server
+			if overDatagrams(listen) {
+				server, err = serveDatagrams(cmd, &ws, protocol, listen, fault, log)
+			} else {
+				var ln net.Listener
+				if ln, err = listenOn(listen); err != nil {
+					return err
+				}
+				if ln, err = ws.apply(cmd, protocol.Name, fault, ln); err != nil {
+					return err
+				}
+				options := serve.Options{Log: log, Model: model.name, Workers: model.workers, Child: childArguments(cmd, protocol.Name)}
+				if server, err = start(ln, protocol.Name, fault, ws.Options, options); err != nil {
+					ln.Close()
+				}
 			}
-			options := serve.Options{Log: log, Model: model.name, Workers: model.workers, Child: childArguments(cmd, protocol.Name)}
-			server, err := start(ln, protocol.Name, fault, ws.Options, options)
 			if err != nil {
-				ln.Close()
 				return err
 			}
-			log.Info("listening", "protocol", protocol.Name, "address", ln.Addr().String(), "fault", fault, "model", model.name)
+			log.Info("listening", "protocol", protocol.Name, "address", server.Addr().String(), "fault", fault, "model", model.name)
 			select {
 			case <-cmd.Context().Done():
 			case <-server.Done():
@@ -94,7 +101,7 @@ Concurrency models:
 		},
 		ValidArgs: protocolNames(),
 	}
-	cmd.Flags().StringVar(&listen, "listen", "", "listen on this `address`: host:port, or unix:/path")
+	cmd.Flags().StringVar(&listen, "listen", "", "listen on this `address`: host:port, unix:/path, and for datagrams udp://host:port or unixgram:/path")
 	cmd.Flags().StringVar(&fault, "fault", "", "serve with this deliberate defect: conform selftest lists the `names`")
 	model.register(cmd)
 	ws.register(cmd.Flags())
@@ -103,6 +110,7 @@ Concurrency models:
 
 // server is what a served protocol can be asked, with or without a fault.
 type server interface {
+	Addr() net.Addr
 	Shutdown(context.Context) error
 	Done() <-chan struct{}
 }
@@ -120,12 +128,19 @@ func start(ln net.Listener, protocol, fault string, ws websocket.Options, o serv
 	}
 	var names []string
 	for _, f := range faults.For(protocol) {
-		if f.Name == fault {
+		switch {
+		case f.Datagrams:
+		case f.Name == fault:
 			return f.Start(ln), nil
+		default:
+			names = append(names, f.Name)
 		}
-		names = append(names, f.Name)
 	}
-	return nil, fmt.Errorf("--fault %s: %s has no such fault: it has %s", quoted(fault), protocol, strings.Join(names, ", "))
+	return nil, noSuchFault(fault, protocol, names)
+}
+
+func noSuchFault(fault, protocol string, names []string) error {
+	return fmt.Errorf("--fault %s: %s has no such fault here: it has %s", quoted(fault), protocol, strings.Join(names, ", "))
 }
 
 // newHandler returns what makes the handlers of a server without a fault.
@@ -150,7 +165,7 @@ func listenOn(address string) (net.Listener, error) {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
 	if a.Scheme != "tcp" && a.Scheme != "unix" {
-		return nil, fmt.Errorf("--listen %s: write host:port or unix:/path", quoted(address))
+		return nil, fmt.Errorf("--listen %s: write host:port, unix:/path, udp://host:port or unixgram:/path", quoted(address))
 	}
 	ln, err := net.Listen(a.Network, a.Address)
 	if err != nil {

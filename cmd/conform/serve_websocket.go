@@ -53,16 +53,8 @@ func (f *websocketFlags) apply(cmd *cobra.Command, protocol, fault string, ln ne
 			ln.Close()
 		}
 	}()
-	for _, name := range f.names {
-		if !cmd.Flags().Changed(name) {
-			continue
-		}
-		if protocol != "websocket" {
-			return nil, fmt.Errorf("--%s is for websocket, and %s has nothing of the kind", name, protocol)
-		}
-		if fault != "" && name != "tls" && name != "cert" && name != "key" {
-			return nil, fmt.Errorf("--%s and --fault exclude each other: a faulty server is set up for its fault", name)
-		}
+	if err := f.check(cmd, protocol, fault); err != nil {
+		return nil, err
 	}
 	switch {
 	case (f.cert == "") != (f.key == ""):
@@ -82,6 +74,22 @@ func (f *websocketFlags) apply(cmd *cobra.Command, protocol, fault string, ln ne
 		return nil, err
 	}
 	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// check refuses flags that are about something else than what is served.
+func (f *websocketFlags) check(cmd *cobra.Command, protocol, fault string) error {
+	for _, name := range f.names {
+		if !cmd.Flags().Changed(name) {
+			continue
+		}
+		if protocol != "websocket" {
+			return fmt.Errorf("--%s is for websocket, and %s has nothing of the kind", name, protocol)
+		}
+		if fault != "" && name != "tls" && name != "cert" && name != "key" {
+			return fmt.Errorf("--%s and --fault exclude each other: a faulty server is set up for its fault", name)
+		}
+	}
+	return nil
 }
 
 // selfSigned makes a certificate for the loopback that lives a day.

@@ -64,6 +64,15 @@ func (c *conn) reset() {
 	c.Close()
 }
 
+// small gives the connection small buffers, so that a client that does not read
+// is felt soon.
+func (c *conn) small() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(64 << 10)
+		_ = tcp.SetReadBuffer(64 << 10)
+	}
+}
+
 // onRead puts f behind every read.
 func (c *conn) onRead(f func(p []byte, n int, err error) (int, error)) {
 	read := c.read

@@ -15,19 +15,19 @@ import (
 // meet any requirement, and the kit has to survive them.
 func Degenerate() []Fault {
 	return []Fault{
-		raw("hangs-up", "Hangs up as soon as a client connects.",
+		bare("hangs-up", "Hangs up as soon as a client connects.",
 			func(net.Conn, <-chan struct{}) {}),
-		raw("resets", "Resets every connection as soon as it is made.",
+		bare("resets", "Resets every connection as soon as it is made.",
 			func(c net.Conn, _ <-chan struct{}) { linger0(c) }),
-		raw("silent", "Reads everything and never says a word.",
+		bare("silent", "Reads everything and never says a word.",
 			func(c net.Conn, done <-chan struct{}) { io.Copy(io.Discard, c); <-done }),
-		raw("never-reads", "Accepts and never reads.",
+		bare("never-reads", "Accepts and never reads.",
 			func(_ net.Conn, done <-chan struct{}) { <-done }),
-		raw("hangs-up-at-first-byte", "Hangs up at the first byte of a client.",
+		bare("hangs-up-at-first-byte", "Hangs up at the first byte of a client.",
 			func(c net.Conn, _ <-chan struct{}) { c.Read(make([]byte, 1)) }),
-		raw("echoes-anything", "Sends every byte back.",
-			func(c net.Conn, _ <-chan struct{}) { io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c}) }),
-		raw("floods", "Sends without end.",
+		bare("echoes-anything", "Sends every byte back.",
+			func(c net.Conn, _ <-chan struct{}) { io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c}) }).keeps("raw"),
+		bare("floods", "Sends without end.",
 			func(c net.Conn, done <-chan struct{}) {
 				// At once more than anyone waits for; then without haste,
 				// because many of these run side by side.
@@ -44,7 +44,7 @@ func Degenerate() []Fault {
 					}
 				}
 			}),
-		raw("drips", "Sends one byte every few milliseconds, for ever.",
+		bare("drips", "Sends one byte every few milliseconds, for ever.",
 			func(c net.Conn, done <-chan struct{}) {
 				tick := time.NewTicker(5 * time.Millisecond)
 				defer tick.Stop()
@@ -59,7 +59,7 @@ func Degenerate() []Fault {
 					}
 				}
 			}),
-		raw("same-line-always", "Answers whatever comes with the same line.",
+		bare("same-line-always", "Answers whatever comes with the same line.",
 			func(c net.Conn, _ <-chan struct{}) {
 				b := make([]byte, 16<<10)
 				for {
@@ -71,30 +71,30 @@ func Degenerate() []Fault {
 					}
 				}
 			}),
-		raw("garbage", "Sends bytes that mean nothing, with escape codes among them, and reads on.",
+		bare("garbage", "Sends bytes that mean nothing, with escape codes among them, and reads on.",
 			func(c net.Conn, _ <-chan struct{}) {
 				c.Write([]byte("\x00\xff\x1b[2J\x1b]0;x\x07\xc3\x28]]><script>\r\n"))
 				io.Copy(io.Discard, c)
 			}),
 
 		// Servers that are none behind a good handshake.
-		raw("upgrades-then-hangs-up", "Answers a WebSocket handshake and hangs up.",
+		bare("upgrades-then-hangs-up", "Answers a WebSocket handshake and hangs up.",
 			func(c net.Conn, _ <-chan struct{}) { upgrade(c) }),
-		raw("upgrades-then-silent", "Answers a WebSocket handshake, reads everything and never says another word.",
+		bare("upgrades-then-silent", "Answers a WebSocket handshake, reads everything and never says another word.",
 			func(c net.Conn, done <-chan struct{}) {
 				if _, ok := upgrade(c); ok {
 					io.Copy(io.Discard, c)
 					<-done
 				}
 			}),
-		raw("upgrades-then-echoes-bytes", "Answers a WebSocket handshake and sends every byte back, mask and all.",
+		bare("upgrades-then-echoes-bytes", "Answers a WebSocket handshake and sends every byte back, mask and all.",
 			func(c net.Conn, _ <-chan struct{}) {
 				if rest, ok := upgrade(c); ok {
 					c.Write(rest)
 					io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 				}
 			}),
-		raw("upgrades-anything", "Answers whatever comes first with 101, then sends every byte back.",
+		bare("upgrades-anything", "Answers whatever comes first with 101, then sends every byte back.",
 			func(c net.Conn, _ <-chan struct{}) {
 				if _, err := c.Read(make([]byte, 16<<10)); err != nil {
 					return
@@ -102,8 +102,27 @@ func Degenerate() []Fault {
 				io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 				io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 			}),
+
+		// Servers of datagrams.
+		packets("no-datagrams", "Reads datagrams and never sends one.",
+			func(*packetPlan, string, net.Addr) {}),
+		packets("floods-with-datagrams", "Sends two hundred datagrams for each.",
+			func(p *packetPlan, _ string, from net.Addr) {
+				for range 200 {
+					p.send("Ugly.", from)
+				}
+			}),
+		packets("same-datagram-always", "Answers whatever comes with the same datagram.",
+			func(p *packetPlan, _ string, from net.Addr) { p.send("hello", from) }),
+		packets("empty-datagrams", "Answers whatever comes with an empty datagram.",
+			func(p *packetPlan, _ string, from net.Addr) { p.send("", from) }),
+		packets("garbage-in-datagrams", "Answers with bytes that mean nothing, escape codes among them.",
+			func(p *packetPlan, _ string, from net.Addr) { p.send("\x00\xff\x1b[2J\x07\xc3\x28", from) }),
 	}
 }
+
+// keeps says that a degenerate server happens to keep to a protocol.
+func (f Fault) keeps(protocol string) Fault { f.Keeps = protocol; return f }
 
 // upgrade answers a handshake, or hangs up on what is none, as a server built
 // on a library for HTTP does. What came behind the request is returned.
@@ -136,8 +155,8 @@ func linger0(c net.Conn) {
 	}
 }
 
-// raw is a server that talks on bare connections and closes them at the end.
-func raw(name, text string, talk func(c net.Conn, done <-chan struct{})) Fault {
+// bare is a server that talks on bare connections and closes them at the end.
+func bare(name, text string, talk func(c net.Conn, done <-chan struct{})) Fault {
 	return Fault{Name: name, Text: text, start: func(ln net.Listener) *Server {
 		s := newServer(ln)
 		var mu sync.Mutex

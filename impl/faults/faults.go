@@ -10,12 +10,17 @@ package faults
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"conform/impl"
 	"conform/impl/calc"
 	"conform/impl/echo"
+	"conform/impl/pid"
+	"conform/impl/raw"
 	"conform/impl/serve"
+	"conform/impl/sink"
 	"conform/impl/websocket"
 	"conform/impl/zen"
 )
@@ -38,8 +43,14 @@ type Fault struct {
 	// fault: the self-test runs no others against it. Empty is none.
 	Load string
 
-	change change
-	start  func(net.Listener) *Server // for servers that are not built on a handler
+	// Datagrams says that it is a server of datagrams: StartPacket starts it.
+	Datagrams bool
+	// Keeps is a protocol that a degenerate server happens to keep to.
+	Keeps string
+
+	packets packetChange
+	change  change
+	start   func(net.Listener) *Server // for servers that are not built on a handler
 }
 
 // change is a fault as a change to the plan of a correct server.
@@ -53,6 +64,7 @@ type plan struct {
 	limit   int                 // connections that are served at once; 0 is any number
 	listen  func(net.Listener) net.Listener
 	options websocket.Options // what the handler is made with, if it is WebSocket's
+	process func() int        // the number that the next connection shows, if it is pid's
 
 	die  func()          // ends the whole server, as an uncaught error does
 	done <-chan struct{} // closed when the server is closed: who hangs, hangs until then
@@ -124,6 +136,20 @@ func (f Fault) SetUp(set func(*websocket.Options)) Fault {
 	return f
 }
 
+// Forking returns the fault in a server of pid that serves each connection in a
+// process of its own, as far as anybody can see. What the fault itself is about
+// comes after it.
+func (f Fault) Forking() Fault {
+	if inner := f.change; inner != nil {
+		f.change = func(p *plan) {
+			var next atomic.Int64
+			p.process = func() int { return 20_000 + int(next.Add(1)) }
+			inner(p)
+		}
+	}
+	return f
+}
+
 // newPlan returns the plan of a correct server.
 func newPlan(protocol string) *plan {
 	p := &plan{options: websocket.Bundled()}
@@ -132,6 +158,14 @@ func newPlan(protocol string) *plan {
 		p.handler = zen.New
 	case "echo":
 		p.handler = echo.New
+	case "raw":
+		p.handler = raw.New
+		p.accept = append(p.accept, (*conn).small)
+	case "pid":
+		p.process = func() int { return 4711 }
+		p.handler = func() impl.Handler { return pid.New(p.process()) }
+	case "sink":
+		p.handler = sink.New
 	case "websocket":
 		p.handler = func() impl.Handler { return websocket.New(p.options) }
 	default:
@@ -152,6 +186,16 @@ func For(protocol string) []Fault {
 	case "calc":
 		list = append(calcFaults(), lineFaults()...)
 		list = append(list, shared(traits{end: '\n', question: "1,2\r\n"})...)
+	case "raw":
+		list = append(rawFaults(), without(shared(traits{end: '\n', question: "hello"}), messageFaults...)...)
+		list = append(list, datagramFaults()...)
+	case "pid":
+		list = append(pidFaults(), without(shared(traits{end: '\n', question: "hello"}), append([]string{
+			"closes-after-one-answer", "twenty-answers-then-none", "dies-on-long-message", "resets-at-eof"}, messageFaults...)...)...)
+	case "sink":
+		list = append(sinkFaults(), without(shared(traits{end: '\n', question: "hello"}), append([]string{
+			"answers-the-latest", "broadcasts", "dies-on-broken-pipe", "eof-before-question", "prompts", "nul-appended", "newline-appended",
+			"answers-twice", "answer-cut-at-16", "closes-after-one-answer", "twenty-answers-then-none", "loses-early-input"}, messageFaults...)...)...)
 	case "websocket":
 		list = websocketFaults()
 	}
@@ -159,6 +203,16 @@ func For(protocol string) []Fault {
 		list[i].Protocol = protocol
 	}
 	return list
+}
+
+// messageFaults are about messages that have a beginning and an end, and that a
+// handler keeps until they are whole.
+var messageFaults = []string{"one-buffer-for-all", "buffer-outlives-client", "partial-message-blocks-all", "dies-on-partial-message",
+	"buffer-of-1024", "buffer-of-8192"}
+
+// without leaves faults out that a protocol cannot have.
+func without(list []Fault, names ...string) []Fault {
+	return slices.DeleteFunc(list, func(f Fault) bool { return slices.Contains(names, f.Name) })
 }
 
 // Reference is the server without a fault that the faults of a protocol are

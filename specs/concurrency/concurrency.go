@@ -5,6 +5,8 @@ package concurrency
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"conform/specs"
 )
@@ -21,9 +23,13 @@ type Conversation struct {
 	// before the client's first message.
 	Open func(*specs.Client)
 	// Ask gives the client's next message and its answer. Different clients
-	// should get different answers, so that one delivered to another shows.
+	// should get different answers, so that one delivered to another shows. An
+	// empty message is none: the answer is then to something else.
 	Ask func(c *specs.Case, client, turn int) (message string, answer Answer)
-	// Partial gives a message cut in two, and the answer to the whole.
+	// Once says that a connection is good for one message, whose answer ends it.
+	Once bool
+	// Partial gives a message cut in two, and the answer to the whole; nil
+	// where no message can be incomplete.
 	Partial func(c *specs.Case, client int) (head, tail string, answer Answer)
 	// Queue sends what a client may send while it waits for its turn, and
 	// returns what it must hear when that has come. Nil where that is its
@@ -35,6 +41,12 @@ type Conversation struct {
 	// PartialLevel is what it is worth that a partial message of one client
 	// keeps nobody else waiting: some sources do.
 	PartialLevel specs.Level
+	// VanishLevel is what it is worth that a client which vanishes disturbs
+	// nobody; Robust if empty.
+	VanishLevel specs.Level
+	// TogetherLevel is what it is worth that clients who connect at the same
+	// moment are all served; empty where that is not asked.
+	TogetherLevel specs.Level
 	// State changes what a connection answers; nil where connections have
 	// none. StateTitle names the message that does.
 	State      func(c *specs.Case) State
@@ -64,20 +76,19 @@ func Section(protocol string, m Conversation) specs.Section {
 				first, second := m.dial(c), m.dial(c)
 				m.ask(c, second, 2, 0)
 				m.ask(c, first, 1, 0)
-				m.ask(c, second, 2, 1)
+				m.again(c, second, 2, 1)
 			}, specs.Clients(2), specs.Covers("CONC-01"), specs.Cause(oneAtATime)),
 
 		specs.Requirement(id("queued-client"), specs.Must, m.Clause,
 			"A client that had to wait for another is served when that has left, and what it sent meanwhile is answered in order.",
 			func(c *specs.Case) {
-				first := m.dial(c)
-				m.ask(c, first, 1, 0)
+				first := m.stays(c, 1)
 				second := c.Dial()
 				hear := m.queue(c, second, 2)
 				m.silent(first, "it has not asked")
 				first.Leave()
 				hear()
-				m.ask(c, second, 2, 1)
+				m.again(c, second, 2, 1)
 			}, specs.Clients(2), specs.Queues, specs.Covers("CONC-02"),
 			specs.Cause("what arrives before the connection is accepted gets lost, or the next client is never accepted")),
 
@@ -90,8 +101,7 @@ func Section(protocol string, m Conversation) specs.Section {
 				}
 				var clients []*specs.Client
 				for i := range serves.Bound {
-					clients = append(clients, m.dial(c))
-					m.ask(c, clients[i], i, 0)
+					clients = append(clients, m.stays(c, i))
 				}
 				waiting := c.Dial()
 				hear := m.queue(c, waiting, serves.Bound)
@@ -105,12 +115,14 @@ func Section(protocol string, m Conversation) specs.Section {
 			func(c *specs.Case) {
 				var clients []*specs.Client
 				for i := range 4 {
-					clients = append(clients, m.dial(c))
-					m.ask(c, clients[i], i, 0)
+					clients = append(clients, m.stays(c, i))
 				}
 				for turn := 1; turn <= 16; turn++ {
 					i := c.IntN(len(clients))
 					m.ask(c, clients[i], i, turn)
+					if m.Once {
+						clients[i] = m.dial(c)
+					}
 				}
 			}, specs.Clients(4), specs.Covers("CONC-01", "CONC-03"), specs.Cause(oneAtATime)),
 
@@ -120,8 +132,9 @@ func Section(protocol string, m Conversation) specs.Section {
 				for i := range 4 {
 					client := m.dial(c)
 					c.Go(func() {
-						for turn := range 8 {
-							m.ask(c, client, i, turn)
+						m.ask(c, client, i, 0)
+						for turn := 1; turn < 8; turn++ {
+							client = m.again(c, client, i, turn)
 						}
 					})
 				}
@@ -171,9 +184,8 @@ func Section(protocol string, m Conversation) specs.Section {
 		specs.Requirement(id("one-leaves"), specs.Must, m.Clause,
 			"A client that leaves does not disturb those that stay.",
 			func(c *specs.Case) {
-				stays, leaves := m.dial(c), m.dial(c)
-				m.ask(c, stays, 1, 0)
-				m.ask(c, leaves, 2, 0)
+				stays := m.stays(c, 1)
+				leaves := m.stays(c, 2)
 				leaves.Leave()
 				m.ask(c, stays, 1, 1)
 				m.ask(c, m.dial(c), 3, 0)
@@ -183,15 +195,22 @@ func Section(protocol string, m Conversation) specs.Section {
 		specs.Requirement(id("one-vanishes"), specs.Robust, m.Clause,
 			"A client that vanishes without a word, or with a reset, does not disturb those that stay.",
 			func(c *specs.Case) {
-				stays := m.dial(c)
-				m.ask(c, stays, 1, 0)
-				head, _, _ := m.Partial(c, 2)
+				stays := m.stays(c, 1)
 				for i, vanish := range []func(*specs.Client){(*specs.Client).Close, (*specs.Client).Reset} {
-					other := m.dial(c)
-					m.ask(c, other, 2, i)
-					other.Send(head)
+					other := m.stays(c, 2)
+					if m.Partial != nil {
+						head, _, _ := m.Partial(c, 2)
+						other.Send(head)
+					} else {
+						c.Pause(c.Timing().Gap) // in which the server comes to rest
+					}
 					vanish(other)
-					m.ask(c, stays, 1, i+2) // not what the other asked
+					if !m.Once {
+						m.ask(c, stays, 1, i+2) // not what the other asked
+					}
+				}
+				if m.Once {
+					m.ask(c, stays, 1, 0)
 				}
 				c.StillServes()
 			}, specs.Clients(2), specs.Perilous, specs.Covers("CONC-10"),
@@ -229,10 +248,31 @@ func Section(protocol string, m Conversation) specs.Section {
 				}, specs.Covers("CONC-05"),
 				specs.Cause("the state outlives its connection; make it anew for each one")))
 	}
+	if m.TogetherLevel != "" {
+		section.Specs = append(section.Specs, specs.Requirement(id("arrive-together"), m.TogetherLevel, m.Clause,
+			"Clients that connect at the same moment are all served.",
+			func(c *specs.Case) {
+				for round := range 2 {
+					clients := c.DialTogether(together)
+					for i, client := range clients {
+						m.Open(client)
+						m.ask(c, client, i, round)
+						client.Leave()
+					}
+				}
+			}, specs.Clients(together), specs.Perilous, specs.Last, specs.Covers("CONC-11"),
+			specs.Cause("one connection is accepted each time that the listener is ready, although several may wait; accept until there is none")))
+	}
+	if m.Partial == nil {
+		section.Specs = slices.DeleteFunc(section.Specs, func(s specs.Spec) bool { return strings.HasPrefix(s.Name(), "partial-message") })
+	}
 	for i := range section.Specs {
 		s := &section.Specs[i]
 		if m.Rows != nil {
 			s.Covers = m.Rows[s.Name()]
+		}
+		if s.Name() == "one-vanishes" && m.VanishLevel != "" {
+			s.Level = m.VanishLevel
 		}
 		if s.Level == specs.Must && m.Level != "" {
 			s.Level = m.Level
@@ -251,6 +291,10 @@ func Rows() []string {
 // clients by the library that they use; that is no concern of ours.
 const maxBound = 32
 
+// together is how many clients connect at once: a listener has room for five at
+// least, and the next is taken from there meanwhile.
+const together = 8
+
 const oneAtATime = "a client is served to its end before the next is accepted; a client that only stays connected then keeps everyone else out"
 
 func (m Conversation) dial(c *specs.Case) *specs.Client {
@@ -259,9 +303,32 @@ func (m Conversation) dial(c *specs.Case) *specs.Client {
 	return client
 }
 
+// stays returns a client that has been served and is connected; where a
+// connection is good for one message, one that has not yet sent it.
+func (m Conversation) stays(c *specs.Case, who int) *specs.Client {
+	client := m.dial(c)
+	if !m.Once {
+		m.ask(c, client, who, 0)
+	}
+	return client
+}
+
+// again asks the next message of a client that has been answered; where a
+// connection is good for one, it comes again.
+func (m Conversation) again(c *specs.Case, client *specs.Client, who, turn int) *specs.Client {
+	if m.Once {
+		client.Leave()
+		client = m.dial(c)
+	}
+	m.ask(c, client, who, turn)
+	return client
+}
+
 func (m Conversation) ask(c *specs.Case, client *specs.Client, who, turn int) {
 	message, answer := m.Ask(c, who, turn)
-	client.Send(message)
+	if message != "" {
+		client.Send(message)
+	}
 	answer(client)
 }
 

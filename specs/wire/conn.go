@@ -25,7 +25,18 @@ type Dialer struct {
 	// arrives, where the system lets one choose: a small one makes a client
 	// that does not read felt at once. 0 leaves it to the system.
 	ReceiveBuffer int
+	// SendBuffer is the size in bytes of the kernel's buffer for what is sent: a
+	// small one makes a server that does not read felt soon. 0 leaves it to the
+	// system.
+	SendBuffer int
+	// AnySource hears datagrams from everybody, so that an answer from another
+	// address than the one that was asked is seen, see Conn.Strays: otherwise
+	// the system drops it. It also drops the system's word that nobody listens.
+	AnySource bool
 }
+
+// Datagram says whether what is dialled is datagrams, not a stream.
+func (d Dialer) Datagram() bool { return d.Network == "udp" || d.Network == "unixgram" }
 
 const (
 	// Unless Dialer.Limit says otherwise, a peer may leave as much unread as
@@ -46,6 +57,7 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 	defer cancel()
 	nd := net.Dialer{}
 	var cleanup func()
+	local := ""
 	if d.Network == "unixgram" {
 		// The server can only answer a socket that has a name.
 		dir, err := os.MkdirTemp("", "conform")
@@ -53,12 +65,19 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 			return nil, err
 		}
 		cleanup = func() { os.RemoveAll(dir) }
-		nd.LocalAddr = &net.UnixAddr{Net: "unixgram", Name: filepath.Join(dir, "client")}
+		local = filepath.Join(dir, "client")
+		nd.LocalAddr = &net.UnixAddr{Net: "unixgram", Name: local}
 	}
 	if d.ReceiveBuffer > 0 {
 		nd.Control = receiveBuffer(d.ReceiveBuffer)
 	}
-	nc, err := nd.DialContext(ctx, d.Network, d.Address)
+	var nc net.Conn
+	var err error
+	if d.Datagram() && d.AnySource {
+		nc, err = dialAnySource(d.Network, d.Address, local)
+	} else {
+		nc, err = nd.DialContext(ctx, d.Network, d.Address)
+	}
 	if err == nil && d.TLS != nil {
 		tc := tls.Client(nc, d.TLS)
 		if err = tc.HandshakeContext(ctx); err != nil {
@@ -73,9 +92,15 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 		t.record(id, ConnectFailed, nil, err.Error())
 		return nil, err
 	}
+	if b, ok := nc.(interface{ SetWriteBuffer(int) error }); ok && d.SendBuffer > 0 {
+		_ = b.SetWriteBuffer(d.SendBuffer)
+	}
 	t.record(id, Connected, nil, d.Network+" "+d.Address)
 	c := &Conn{ID: id, t: t, nc: nc, limit: d.Limit, changed: make(chan struct{}),
-		datagram: d.Network == "udp" || d.Network == "unixgram", cleanup: cleanup, chunk: 64 << 10}
+		datagram: d.Datagram(), cleanup: cleanup, chunk: 64 << 10}
+	if open, ok := nc.(*anySource); ok {
+		open.stray = c.stray
+	}
 	go c.read()
 	return c, nil
 }
@@ -103,6 +128,7 @@ type Conn struct {
 	changed    chan struct{} // closed and replaced whenever something below changes
 	unread     []byte
 	datagrams  [][]byte
+	strays     []string // where datagrams came from that are not the peer's
 	received   int64
 	end        Kind // FIN, RST or Broken once the peer has ended
 	flooded    bool
@@ -117,10 +143,14 @@ type Conn struct {
 // State is what is known of a connection at one moment.
 type State struct {
 	Unread   []byte // received and not consumed; valid until the next Consume
+	Waiting  int    // datagrams, empty ones too, that Unread is made of; 0 for a stream
 	End      Kind   // FIN, RST or Broken; empty while the peer's side is open
 	Flooded  bool   // the peer sent more than the limit
 	TimedOut bool   // the wait ended before what was waited for came
 }
+
+// Came says whether anything has come that is not consumed.
+func (s State) Came() bool { return len(s.Unread) > 0 || s.Waiting > 0 }
 
 func (c *Conn) read() {
 	buf := make([]byte, 32<<10)
@@ -137,6 +167,10 @@ func (c *Conn) read() {
 		if n > 0 || (c.datagram && err == nil) {
 			c.t.record(c.ID, Received, buf[:n], "")
 			c.received += int64(n)
+			if c.datagram {
+				c.received += headerSize // an endless row of empty ones is a flood too
+				c.flooded = c.flooded || len(c.datagrams) >= smallLimit/headerSize
+			}
 			if room := c.room(); n > room {
 				c.flooded = true
 				n = room
@@ -214,6 +248,9 @@ func endOf(err error) Kind {
 	}
 }
 
+// headerSize is what a datagram counts for beside its bytes.
+const headerSize = 64
+
 // wake tells everyone who waits that something changed. c.mu is held.
 func (c *Conn) wake() {
 	close(c.changed)
@@ -227,7 +264,7 @@ func (c *Conn) Await(ctx context.Context, d time.Duration, enough func(unread []
 	defer timer.Stop()
 	for {
 		c.mu.Lock()
-		s := State{Unread: c.unread, End: c.end, Flooded: c.flooded}
+		s := c.state()
 		changed := c.changed
 		c.mu.Unlock()
 		if s.End != "" || s.Flooded || enough(s.Unread) {
@@ -249,16 +286,28 @@ func (c *Conn) Await(ctx context.Context, d time.Duration, enough func(unread []
 func (c *Conn) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return State{Unread: c.unread, End: c.end, Flooded: c.flooded}
+	return c.state()
+}
+
+func (c *Conn) state() State {
+	return State{Unread: c.unread, Waiting: len(c.datagrams), End: c.end, Flooded: c.flooded}
 }
 
 // Consume takes the first n unread bytes away.
 func (c *Conn) Consume(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.unread = c.unread[min(n, len(c.unread)):]
+	n = min(n, len(c.unread))
+	c.unread = c.unread[n:]
 	if len(c.unread) == 0 {
 		c.unread, c.datagrams = nil, nil
+	}
+	for n > 0 && len(c.datagrams) > 0 {
+		k := min(n, len(c.datagrams[0]))
+		n -= k
+		if c.datagrams[0] = c.datagrams[0][k:]; len(c.datagrams[0]) == 0 {
+			c.datagrams = c.datagrams[1:]
+		}
 	}
 }
 
@@ -292,9 +341,41 @@ func (c *Conn) Send(p []byte, d time.Duration) error {
 	_, err := c.nc.Write(p)
 	if err != nil {
 		c.t.record(c.ID, SendFailed, nil, err.Error())
+		if c.datagram && endOf(err) == RST {
+			// The system says so once, to whoever asks first.
+			c.mu.Lock()
+			c.end = RST
+			c.t.record(c.ID, RST, nil, "")
+			c.wake()
+			c.mu.Unlock()
+		}
 	}
 	return err
 }
+
+// Datagrams says whether this is a socket for datagrams: each Send is one.
+func (c *Conn) Datagrams() bool { return c.datagram }
+
+// Strays lists where datagrams came from that are not the peer's, if the Dialer
+// said AnySource.
+func (c *Conn) Strays() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.strays...)
+}
+
+// stray records a datagram from somebody else.
+func (c *Conn) stray(from string, p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t.record(c.ID, Stray, p, from)
+	if len(c.strays) < maxStrays {
+		c.strays = append(c.strays, from)
+	}
+}
+
+// maxStrays is how many sources are told of.
+const maxStrays = 16
 
 // MidMessage says whether bytes were sent since the last one equal to end:
 // whether the peer may be in the middle of a message.
@@ -322,6 +403,18 @@ func (c *Conn) HalfClose() error {
 		return h.CloseWrite()
 	}
 	return errors.ErrUnsupported
+}
+
+// SendAndEnd is Send and HalfClose in one segment, where the system can do that:
+// the peer finds both when it looks.
+func (c *Conn) SendAndEnd(p []byte, d time.Duration) error {
+	if tc, ok := c.nc.(*net.TCPConn); ok {
+		cork(tc)
+	}
+	if err := c.Send(p, d); err != nil {
+		return err
+	}
+	return c.HalfClose()
 }
 
 // Close closes the connection. What is unread in the kernel makes it send a

@@ -16,6 +16,7 @@ const (
 	Sent          Kind = "sent"           // bytes were handed to the kernel
 	SendFailed    Kind = "send-failed"    // the kernel refused some of them; Text says why
 	Received      Kind = "received"       // bytes arrived
+	Stray         Kind = "stray"          // a datagram arrived from another address than the peer's, which is Text
 	FIN           Kind = "fin"            // the peer ended its side in order
 	RST           Kind = "rst"            // the peer, or its kernel, reset the connection
 	Broken        Kind = "broken"         // reading ended otherwise; Text says how
@@ -147,7 +148,7 @@ func (t *Transcript) Add(conn int, kind Kind, text string) {
 func (t *Transcript) record(conn int, kind Kind, data []byte, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	bulk := kind == Received || kind == Sent
+	bulk := kind == Received || kind == Sent || kind == Stray
 	if kind == Decoded && len(t.events) >= maxDecoded {
 		t.merged++
 		return

@@ -31,6 +31,9 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 	if len(r.Covers) > 0 {
 		p.labelled("covers", strings.Join(r.Covers, ", "), maxValue)
 	}
+	if r.Datagrams {
+		p.labelled("over", "udp and unixgram: where the target is reached by a stream this is unsupported", maxValue)
+	}
 	if len(r.Autobahn) > 0 {
 		p.labelled("Autobahn", strings.Join(r.Autobahn, ", "), maxValue)
 	}

@@ -19,10 +19,11 @@ type Requirement struct {
 	Title        string      `json:"title"`
 	Covers       []string    `json:"covers"`
 	Labels       []string    `json:"labels"`
-	Clients      int         `json:"clients"`            // connections that it holds open at once
-	Dialect      string      `json:"dialect,omitempty"`  // KEY=VALUE that it belongs to
-	Cause        string      `json:"cause,omitempty"`    // what a server that fails it most often does
-	Autobahn     []string    `json:"autobahn,omitempty"` // cases of Autobahn|Testsuite that it stands for: 9.1-2.3
+	Clients      int         `json:"clients"`             // connections that it holds open at once
+	Datagrams    bool        `json:"datagrams,omitempty"` // it is about datagrams, not about streams
+	Dialect      string      `json:"dialect,omitempty"`   // KEY=VALUE that it belongs to
+	Cause        string      `json:"cause,omitempty"`     // what a server that fails it most often does
+	Autobahn     []string    `json:"autobahn,omitempty"`  // cases of Autobahn|Testsuite that it stands for: 9.1-2.3
 }
 
 // WriteList shows requirements under the headings of their sections, and the

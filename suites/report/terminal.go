@@ -555,6 +555,9 @@ func (p *page) sections(r *Report) {
 		label := name + strings.Repeat(" ", longest-columns(name)+3)
 		var parts []string
 		for _, s := range bySection[protocol] {
+			if !slices.ContainsFunc(s.results, func(res Result) bool { return res.Reason == nil || res.Reason.Code != specs.OtherKind }) {
+				continue // nothing of it can be asked of this target
+			}
 			counts := Count(s.results)
 			text := fmt.Sprintf("%s %d/%d", strings.ReplaceAll(shorten(s.name, 40), "-", " "), counts[specs.Pass], len(s.results))
 			for _, v := range verdicts(counts) {

@@ -17,6 +17,8 @@ func happened(e Event) (arrow, text string) {
 		return "→", eventBytes(e)
 	case wire.Received:
 		return "←", eventBytes(e)
+	case wire.Stray:
+		return "←", with("from elsewhere", text)
 	case wire.FIN:
 		return "←", with("FIN", text)
 	case wire.RST:

@@ -72,6 +72,11 @@ func dialects(protocol string, spec specs.Spec) map[string]specs.Setting {
 			settings[key] = specs.Setting{Value: value, Declared: true}
 		}
 		return settings
+	case "pid":
+		if spec.DialectKey == "process" {
+			return map[string]specs.Setting{"process": {Value: spec.DialectValue}}
+		}
+		return map[string]specs.Setting{"process": {Value: "threading"}}
 	case "echo":
 		return map[string]specs.Setting{"line-ends": {Value: "crlf"}}
 	case "calc":
@@ -137,11 +142,12 @@ func Run(ctx context.Context, o Options) (*Matrix, error) {
 		pairs = append(pairs, rest...)
 	}
 	for _, p := range pairs {
-		if p.kind != reference || p.passes() {
+		if p.kind == faulty || p.passes() == (p.kind == reference) {
 			continue
 		}
 		// As in any run, a failure counts when it is confirmed, alone and
-		// with more patience: the pairs crowd the machine.
+		// with more patience: the pairs crowd the machine. So does the success
+		// of a server that does nothing right: its end may have come late.
 		if err := p.run(ctx, host(0), o.timing().Scale(4), o.Seed); err != nil {
 			return nil, err
 		}
@@ -251,12 +257,15 @@ func plan(o Options) ([]*pair, error) {
 			if !selects(o.Specs, s.ID) {
 				continue
 			}
-			pairs = append(pairs, &pair{protocol: p, spec: s, kind: reference, fault: faults.Reference(p.Name)})
+			pairs = append(pairs, &pair{protocol: p, spec: s, kind: reference, fault: rightServer(p, s)})
 			for _, f := range nothings {
+				if f.Datagrams != s.Datagrams || f.Keeps == p.Name {
+					continue
+				}
 				pairs = append(pairs, &pair{protocol: p, spec: s, kind: degenerate, fault: f})
 			}
 			for _, f := range faulted {
-				if s.Heavy && !doublestar.MatchUnvalidated(f.Load, s.ID) {
+				if f.Datagrams != s.Datagrams || s.Heavy && !doublestar.MatchUnvalidated(f.Load, s.ID) {
 					continue
 				}
 				if f.Bound == 0 || s.Clients <= f.Bound || s.Queues {
@@ -273,6 +282,14 @@ func plan(o Options) ([]*pair, error) {
 		}
 	}
 	return pairs, nil
+}
+
+// rightServer is the server without a fault for a spec.
+func rightServer(p specs.Protocol, s specs.Spec) faults.Fault {
+	if s.Datagrams {
+		return faults.DatagramReference(p.Name)
+	}
+	return faults.Reference(p.Name)
 }
 
 // execute runs the pairs in bounded pools: those that mostly wait, and then
@@ -351,21 +368,16 @@ func abreast(ctx context.Context, o Options, width int, pairs []*pair, ended fun
 
 // run executes the pair's spec on a fresh server.
 func (p *pair) run(ctx context.Context, host string, timing specs.Timing, seed uint64) error {
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	server, err := p.start(host)
 	if err != nil {
 		return fmt.Errorf("no server can be started: %w", err)
 	}
-	fault := p.fault
-	if p.protocol.Name == "websocket" {
-		fault = fault.SetUp(func(o *websocket.Options) { suites.Configure(o, setUp(p.spec)) })
-	}
-	server := fault.Start(ln)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r := specs.Run(ctx, p.spec, specs.Env{
 		Protocol: p.protocol,
-		Dialer:   wire.Dialer{Network: "tcp", Address: server.Addr().String(), Timeout: 2 * time.Second},
+		Dialer:   wire.Dialer{Network: server.Addr().Network(), Address: server.Addr().String(), Timeout: 2 * time.Second},
 		Timing:   timing,
 		Dialects: dialects(p.protocol.Name, p.spec),
 		Serves:   p.serves(),
@@ -373,6 +385,29 @@ func (p *pair) run(ctx context.Context, host string, timing specs.Timing, seed u
 	})
 	p.verdict, p.reason, p.began, p.waited = r.Verdict, r.Reason, r.Started, r.Waited || r.Reason.Code == specs.ConnectFailed
 	return nil
+}
+
+// start starts the pair's server on a port of its own.
+func (p *pair) start(host string) (*faults.Server, error) {
+	fault, address := p.fault, net.JoinHostPort(host, "0")
+	if fault.Datagrams {
+		pc, err := net.ListenPacket("udp", address)
+		if err != nil {
+			return nil, err
+		}
+		return fault.StartPacket(pc), nil
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case p.protocol.Name == "websocket":
+		fault = fault.SetUp(func(o *websocket.Options) { suites.Configure(o, setUp(p.spec)) })
+	case p.spec.DialectValue == "forking":
+		fault = fault.Forking()
+	}
+	return fault.Start(ln), nil
 }
 
 // attempts is how often a pair is run at most while the machine stalls.

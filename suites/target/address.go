@@ -91,6 +91,9 @@ func ParseAddress(s string) (Address, error) {
 	return a, nil
 }
 
+// Datagram says whether the target is spoken to in datagrams.
+func (a Address) Datagram() bool { return a.Network == "udp" || a.Network == "unixgram" }
+
 // String gives the canonical form: host:port for tcp, a URL for the rest.
 // ParseAddress takes it back.
 func (a Address) String() string {

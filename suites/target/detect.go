@@ -20,7 +20,9 @@ type Detection struct {
 // Detect finds out what protocol a server speaks, with one connection that
 // harms nobody: it listens, sends a line that every line protocol answers, says
 // quit, without which some servers hang for ever, asks questions, a known one
-// last, and sends the blank line that a web server waits for. patience is how long the last answer may take.
+// last, and sends the blank line that a web server waits for. patience is how
+// long the last answer may take. Who has said nothing to all of that, and closes
+// in answer to our end, is a sink: a server that is dead does not.
 func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detection, error) {
 	conn, err := d.Dial(ctx, wire.NewTranscript())
 	if err != nil {
@@ -71,14 +73,28 @@ func Detect(ctx context.Context, d wire.Dialer, patience time.Duration) (Detecti
 			break
 		}
 	}
+	closesToo := false
 	if !ended {
 		_ = conn.HalfClose()
-		conn.Await(ctx, shortWait, func([]byte) bool { return false })
+		wait := shortWait
+		if all.Len() == 0 {
+			wait *= 4
+		}
+		s := conn.Await(ctx, wait, func([]byte) bool { return false })
+		if closesToo = s.End == wire.FIN && all.Len() == 0 && len(s.Unread) == 0; closesToo {
+			seen = append(seen, "it ended with FIN when its client did")
+		}
 	}
 	det := recognise(all.String(), greeting, afterQuestion)
 	if det.Protocol == "" {
 		conn.Close()
+		if closesToo {
+			patience /= 4 // who has just answered our end at once is not slow
+		}
 		det = askForUpgrade(ctx, d, patience, &seen)
+	}
+	if det.Protocol == "" && closesToo {
+		det = Detection{Protocol: "sink", Evidence: "said nothing, and closed when its client did"}
 	}
 	det.Seen = strings.Join(seen, "; ")
 	return det, nil

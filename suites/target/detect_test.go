@@ -56,7 +56,24 @@ func TestDetect(t *testing.T) {
 			bufio.NewReader(c).ReadString('\n')
 			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		}), "websocket"},
-		"sink":    {each(func(c net.Conn) { io.Copy(io.Discard, c) }), ""},
+		"sink":        {each(func(c net.Conn) { io.Copy(io.Discard, c) }), "sink"},
+		"never reads": {each(func(net.Conn) { select {} }), ""},
+		"never closes": {each(func(c net.Conn) {
+			io.Copy(io.Discard, c)
+			select {}
+		}), ""},
+		"sink that speaks HTTP": {each(func(c net.Conn) {
+			line, _ := bufio.NewReader(c).ReadString('\n')
+			if strings.HasSuffix(line, "HTTP/1.1\r\n") {
+				io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+				return
+			}
+			io.Copy(io.Discard, c)
+		}), "websocket"},
+		"resets at the end": {each(func(c net.Conn) {
+			io.Copy(io.Discard, c)
+			c.(*net.TCPConn).SetLinger(0)
+		}), ""},
 		"hang up": {each(func(c net.Conn) {}), ""},
 		"echo without its label": {each(func(c net.Conn) {
 			r := bufio.NewReader(c)
