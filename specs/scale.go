@@ -131,14 +131,14 @@ func Whose(p []byte) (client, turn int, ok bool) {
 		if !found {
 			continue
 		}
-		if client, rest, ok = number(rest); !ok {
+		if client, rest, ok = readNumber(rest); !ok {
 			continue
 		}
 		if rest, found = cut(rest, whoTurn); !found {
 			continue
 		}
 		// What follows shows that the number is whole.
-		if turn, rest, ok = number(rest); ok && len(rest) > 0 {
+		if turn, rest, ok = readNumber(rest); ok && len(rest) > 0 {
 			return client, turn, true
 		}
 	}
@@ -152,7 +152,7 @@ func cut(p []byte, prefix string) ([]byte, bool) {
 	return p[len(prefix):], true
 }
 
-func number(p []byte) (n int, rest []byte, ok bool) {
+func readNumber(p []byte) (n int, rest []byte, ok bool) {
 	i := 0
 	for i < len(p) && i < 10 && p[i] >= '0' && p[i] <= '9' {
 		n = 10*n + int(p[i]-'0')
