@@ -159,6 +159,7 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		s.pace = took
 		for range 2 {
 			if s.protocol.Once {
+				client.Leave() // a server may wait for it
 				client = c.Dial()
 			}
 			took, ok := s.asked(client, 4*first.Answer, time.Now())

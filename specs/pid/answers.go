@@ -133,9 +133,12 @@ func messages() specs.Section {
 			"What follows the answer to the first message gets none.",
 			func(c *specs.Case) {
 				client := c.Dial()
-				ask(client, c.Word())
+				word := c.Word()
+				client.Send(word)
+				client.ExpectOneOf(echoed(word))
 				client.Offer(c.Word())
 				client.ExpectEnd()
+				client.Leave()
 				ask(c.Dial(), c.Word())
 			}, specs.Covers("PID-02", "PID-01"),
 			specs.Cause("the server goes on reading after its answer; it closes")),
@@ -168,6 +171,7 @@ func longer(c *specs.Case, message string) {
 	case len(echo) < 1024:
 		reason.Message = fmt.Sprintf("only %d bytes of the message come back", len(echo))
 	default:
+		client.Leave()
 		c.Note("of %d bytes %d come back", len(message), len(echo))
 		return
 	}

@@ -56,7 +56,10 @@ func conversation() concurrency.Conversation {
 		Open:   func(*specs.Client) {},
 		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			word := c.Word()
-			return word, func(cl *specs.Client) { cl.ExpectOneOf(echoed(word)) }
+			return word, func(cl *specs.Client) {
+				cl.ExpectOneOf(echoed(word))
+				cl.Leave()
+			}
 		},
 	}
 }
@@ -67,11 +70,12 @@ func echoed(message string) specs.Outcome {
 	return specs.Exactly(": " + message).AfterNumber().ThenFIN()
 }
 
-// ask has the one exchange of a connection and returns the number of the process
-// that it showed.
+// ask has the one exchange of a connection, leaves, and returns the number of the
+// process that it showed.
 func ask(cl *specs.Client, message string) (number string) {
 	cl.Send(message)
 	cl.ExpectOneOf(echoed(message))
+	cl.Leave() // a server may wait for it before it takes the next client
 	number, _, _ = strings.Cut(cl.Answer(), ":")
 	return number
 }
