@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,6 +69,7 @@ func (r *run) reap() {
 func (r *run) sweep() error {
 	var last error
 	deadline := time.Now().Add(sweepLimit)
+	killed := map[int]bool{}
 	for clean := 0; clean < 2; {
 		var found []int
 		for _, pid := range pids() {
@@ -81,13 +84,16 @@ func (r *run) sweep() error {
 			}
 			if r.marked(pid) {
 				found = append(found, pid)
+				killed[pid] = true
 				if err := process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					last = err
 				}
 			}
 			_ = process.Release()
 		}
-		if len(found) == 0 {
+		// A process that dies loses its environment before it is gone.
+		dying := slices.ContainsFunc(slices.Collect(maps.Keys(killed)), func(pid int) bool { _, alive := groupOf(pid); return alive })
+		if len(found) == 0 && (!dying || time.Now().After(deadline)) {
 			clean++
 		} else {
 			clean = 0
