@@ -97,9 +97,10 @@ func numbered(n int) string {
 }
 
 // unread pours bytes into a connection and reads nothing of what comes back,
-// until no more are taken, or most of them are. It returns those that were, of
-// which the last are still on their way: read makes the client read again.
-func unread(c *specs.Case, most int) (cl *specs.Client, bytes string, read func()) {
+// until no more are taken, or most of them are. It returns those that were, and
+// so many more that go on being sent beside the body: read makes the client read
+// again.
+func unread(c *specs.Case, most, more int) (cl *specs.Client, bytes string, read func()) {
 	cl = c.DialWith(func(d *wire.Dialer) {
 		d.SendBuffer = 64 << 10
 		// Small, and no multiple of what a server may read at a time: a
@@ -109,26 +110,27 @@ func unread(c *specs.Case, most int) (cl *specs.Client, bytes string, read func(
 	})
 	same(cl, c.Word())
 	cl.ReadSlowly(0, 0)
-	bytes = numbered(most)
+	bytes = numbered(most + more)
 	cl.Send(bytes[:piece])
 	var mu sync.Mutex
-	given, stopped := piece, false
+	given, last := piece, most
 	// next is the piece that is to be sent now; none when there is no more.
 	next := func() string {
 		mu.Lock()
 		defer mu.Unlock()
-		if stopped || given == most {
-			return ""
-		}
 		from := given
-		given = min(most, given+piece)
+		given = max(given, min(last, given+piece))
 		return bytes[from:given]
 	}
+	full := make(chan struct{}) // closed when no more are taken
 	c.Go(func() {
-		for p := next(); p != ""; p = next() {
-			if cl.Push(p, 20*c.Timing().Answer) != nil {
-				return // what comes back says how far it got
+		for range 2 {
+			for p := next(); p != ""; p = next() {
+				if cl.Push(p, 20*c.Timing().Answer) != nil {
+					return // what comes back says how far it got
+				}
 			}
+			<-full
 		}
 	})
 	for before, rests := 0, 0; ; {
@@ -137,10 +139,14 @@ func unread(c *specs.Case, most int) (cl *specs.Client, bytes string, read func(
 		if rests++; given != before {
 			rests = 0
 		}
-		before, stopped = given, rests == 3 // fewer may be the machine's own
+		before = given
+		if rests == 3 { // fewer may be the machine's own
+			last = given + more
+		}
 		mu.Unlock()
-		if stopped {
-			return cl, bytes[:before], func() { cl.ReadSlowly(64<<10, 0) }
+		if rests == 3 {
+			close(full)
+			return cl, bytes[:before+more], func() { cl.ReadSlowly(64<<10, 0) }
 		}
 	}
 }

@@ -186,10 +186,13 @@ func flow() specs.Section {
 		specs.Requirement("raw/flow/reads-late", specs.Should, "tutorial 003",
 			"A client that sends all that is taken of it before it reads anything, up to 5 MiB, gets every byte.",
 			func(c *specs.Case) {
-				client, bytes, read := unread(c, stalling)
+				client, bytes, read := unread(c, stalling, 2<<20)
 				defer read()
-				read()
+				// Slower than most servers send, so that it comes to a halt
+				// more than once.
+				client.ReadSlowly(16<<10, time.Millisecond/5)
 				client.Expect(bytes)
+				read()
 				c.Join()
 				same(client, c.Word())
 			}, specs.Covers("RAW-07", "RAW-03"), specs.Perilous, specs.Heavy, specs.Cause(partSent)),
@@ -197,7 +200,7 @@ func flow() specs.Section {
 		specs.Requirement("raw/flow/reads-late-then-eof", specs.Should, "tutorial 003",
 			"Nor is a byte lost when such a client has ended its side before it reads.",
 			func(c *specs.Case) {
-				client, bytes, read := unread(c, 256<<10)
+				client, bytes, read := unread(c, 256<<10, 0)
 				defer read()
 				client.HalfClose()
 				read()
@@ -221,7 +224,7 @@ func flow() specs.Section {
 		specs.Requirement("raw/flow/leaves-without-reading", specs.Should, "tutorial 003",
 			"A client that leaves with all of its bytes unread does not keep others from being served.",
 			func(c *specs.Case) {
-				client, _, _ := unread(c, 256<<10)
+				client, _, _ := unread(c, 256<<10, 0)
 				client.Close() // with bytes unread, so that it is a reset
 				c.StillServes()
 			}, specs.Covers("RAW-08", "CONC-10"), specs.Perilous, specs.Cause(uncaughtReset)),
@@ -270,7 +273,7 @@ func crowds() []specs.Spec {
 			func(c *specs.Case) {
 				other := c.Dial()
 				same(other, c.Word())
-				busy, _, read := unread(c, stalling)
+				busy, _, read := unread(c, stalling, 0)
 				defer func() { // as quietly as possible: a reset would be another provocation
 					read()
 					busy.Drain(c.Timing().Quiet)
