@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 )
 
 // pseudo is random bytes that are the same in every run.
@@ -191,12 +190,8 @@ func TestCut(t *testing.T) {
 // What is sent as corrupt is corrupt for every inflater, and the bomb is one.
 func TestCompressedStimuli(t *testing.T) {
 	t.Parallel()
-	began := time.Now()
 	if n := len(bomb()); n > 70<<10 {
 		t.Errorf("the bomb has %d bytes", n)
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it takes %s to make", took)
 	}
 	k := newCodec(params{serverBits: 15})
 	if data, err := k.inflate(bomb()); err != nil || len(data) != 64<<20 || strings.Trim(data, "\x00") != "" {

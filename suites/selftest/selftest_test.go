@@ -44,10 +44,13 @@ func TestMatrix(t *testing.T) {
 // TestWebSocketMatrix is a part of it for WebSocket, whose matrix is too large
 // for a test: conform selftest runs the whole.
 func TestWebSocketMatrix(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector looks at these specs and servers in the tests of package suites")
+	}
 	o := options()
 	o.Protocols = []string{"websocket"}
 	every, list := 12, faults.For("websocket")
-	if testing.Short() || raceEnabled {
+	if testing.Short() {
 		every = 60
 	} else {
 		o.Faults = []string{"degenerate/*"}
