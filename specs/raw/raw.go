@@ -110,8 +110,8 @@ func unread(c *specs.Case, most, more int) (cl *specs.Client, bytes string, read
 	})
 	same(cl, c.Word())
 	cl.ReadSlowly(0, 0)
-	bytes = numbered(most + more)
-	cl.Send(bytes[:piece])
+	all := numbered(most + more) // not the result, which is set while some of it is being sent
+	cl.Send(all[:piece])
 	var mu sync.Mutex
 	given, last := piece, most
 	// next is the piece that is to be sent now; none when there is no more.
@@ -120,7 +120,7 @@ func unread(c *specs.Case, most, more int) (cl *specs.Client, bytes string, read
 		defer mu.Unlock()
 		from := given
 		given = max(given, min(last, given+piece))
-		return bytes[from:given]
+		return all[from:given]
 	}
 	full := make(chan struct{}) // closed when no more are taken
 	c.Go(func() {
@@ -146,7 +146,7 @@ func unread(c *specs.Case, most, more int) (cl *specs.Client, bytes string, read
 		mu.Unlock()
 		if rests == 3 {
 			close(full)
-			return cl, bytes[:before+more], func() { cl.ReadSlowly(64<<10, 0) }
+			return cl, all[:before+more], func() { cl.ReadSlowly(64<<10, 0) }
 		}
 	}
 }
