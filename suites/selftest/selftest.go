@@ -141,6 +141,13 @@ func Run(ctx context.Context, o Options) (*Matrix, error) {
 		}
 		pairs = append(pairs, rest...)
 	}
+	// A fault that nobody has caught gets a second look with few others beside
+	// it: on a crowded machine two segments may arrive as one.
+	calm := o
+	calm.Width, calm.Progress = 8, nil
+	if err := execute(ctx, calm, uncaught(pairs)); err != nil {
+		return nil, err
+	}
 	for _, p := range pairs {
 		if p.kind == faulty || p.passes() == (p.kind == reference) {
 			continue
@@ -168,6 +175,20 @@ func near(all []*pair) (pairs, rest []*pair) {
 		}
 	}
 	return pairs, rest
+}
+
+// uncaught are the pairs of the faults that no spec has caught.
+func uncaught(pairs []*pair) (list []*pair) {
+	caught := map[string]bool{}
+	for _, p := range pairs {
+		caught[p.key()] = caught[p.key()] || p.kind == faulty && p.catches()
+	}
+	for _, p := range pairs {
+		if p.kind == faulty && !caught[p.key()] {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // needed are those of the rest whose fault no spec has caught, or, unless the
