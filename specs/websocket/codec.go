@@ -198,7 +198,7 @@ func (ws *conn) SendCompressed(op frame.Opcode, data string, pieces ...int) {
 // SendPacked sends the parts of a compressed payload, whatever it is, in as many
 // frames: RSV1 is set on the first.
 func (ws *conn) SendPacked(op frame.Opcode, parts ...string) {
-	frames := fragmented(op, parts...)
+	frames := fragments(op, parts...)
 	frames[0].RSV = frame.RSV1
 	ws.Send(frames...)
 }

@@ -201,9 +201,9 @@ func deflate() []specs.Spec {
 				for _, first := range []byte{frame.RSV1, 0} {
 					ws := openDeflate(c)
 					ws.Stays()
-					frames := fragmented(frame.Text, "He", "llo")
+					frames := fragments(frame.Text, "He", "llo")
 					if first != 0 {
-						frames = fragmented(frame.Text, packedHello[:3], packedHello[3:])
+						frames = fragments(frame.Text, packedHello[:3], packedHello[3:])
 					}
 					frames[0].RSV, frames[1].RSV = first, frame.RSV1
 					ws.Send(frames...)
@@ -346,7 +346,7 @@ func deflate() []specs.Spec {
 			"A Ping between the frames of a compressed message is answered, and the message comes back.",
 			func(c *specs.Case) {
 				ws := openDeflate(c)
-				frames := fragmented(frame.Text, packedHello[:3], packedHello[3:])
+				frames := fragments(frame.Text, packedHello[:3], packedHello[3:])
 				frames[0].RSV = frame.RSV1
 				ws.Send(frames[0], frame.New(frame.Ping, "between"), frames[1])
 				if pings(c) {

@@ -113,7 +113,7 @@ func (ws *conn) say(what string) {
 
 // inFrames is a message in frames of at most size bytes.
 func inFrames(op frame.Opcode, data string, size int) []frame.Frame {
-	return fragmented(op, cut(data, size)...)
+	return fragments(op, cut(data, size)...)
 }
 
 // comesBack waits for a long message that must come back, and says whether it

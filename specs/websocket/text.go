@@ -299,19 +299,8 @@ func sameText(c *specs.Case, texts ...string) {
 
 // fragments sends a text in fragments, and waits for it to come back.
 func (ws *conn) fragments(parts ...string) {
-	ws.Send(fragmented(frame.Text, parts...)...)
+	ws.Send(fragments(frame.Text, parts...)...)
 	ws.ExpectText(strings.Join(parts, ""))
-}
-
-// fragmented is a message in as many frames as there are parts.
-func fragmented(op frame.Opcode, parts ...string) []frame.Frame {
-	frames := make([]frame.Frame, len(parts))
-	for i, part := range parts {
-		frames[i] = frame.New(frame.Continuation, part).More()
-	}
-	frames[0].Opcode = op
-	frames[len(parts)-1].Fin = true
-	return frames
 }
 
 // bytewise is a text cut at every byte.
@@ -351,7 +340,7 @@ func rejectsJoined(c *specs.Case, texts ...[]string) {
 	for _, parts := range texts {
 		ws := open(c)
 		ws.Stays()
-		ws.Send(fragmented(frame.Text, parts...)...)
+		ws.Send(fragments(frame.Text, parts...)...)
 		ws.Expect(ws.unsound(strings.Join(parts, ""))...)
 	}
 	c.StillServes()
