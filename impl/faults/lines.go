@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 
 	"conform/impl"
 	"conform/impl/line"
@@ -108,14 +109,16 @@ func lineFaults() []Fault {
 		}), Text: "Ends the whole program on quit instead of the one connection."},
 		{Name: "quit-resets", change: func(p *plan) {
 			p.accept = append(p.accept, func(c *conn) {
-				left := false
+				var left atomic.Bool // the end may be the server's, and come from anywhere
 				write := c.write
 				c.write = func(b []byte) (int, error) {
-					left = left || bytes.Contains(b, []byte("connection closed"))
+					if bytes.Contains(b, []byte("connection closed")) {
+						left.Store(true)
+					}
 					return write(b)
 				}
 				c.ending = func() {
-					if left {
+					if left.Load() {
 						c.reset()
 					}
 				}

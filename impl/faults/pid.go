@@ -117,11 +117,11 @@ func pidFaults() []Fault {
 		}, Text: "Answers every message of a connection."},
 		{Name: "resets-after-answer", change: func(p *plan) {
 			p.accept = append(p.accept, func(c *conn) {
-				wrote := false
+				var wrote atomic.Bool // the end may be the server's, and come from anywhere
 				write := c.write
-				c.write = func(b []byte) (int, error) { wrote = true; return write(b) }
+				c.write = func(b []byte) (int, error) { wrote.Store(true); return write(b) }
 				c.ending = func() {
-					if wrote {
+					if wrote.Load() {
 						time.Sleep(2 * time.Millisecond) // the answer has gone
 						c.reset()
 					}
