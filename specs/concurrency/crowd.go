@@ -12,7 +12,10 @@ import (
 // they look for are servers that lose a client, or let one keep others waiting.
 func (m Conversation) crowd(id func(string) string) (list []specs.Spec) {
 	if m.CrowdLevel != "" {
-		list = append(list, m.idleClients(id("idle-clients")), m.burst(id("burst")), m.churn(id("churn")), m.busyClients(id("busy-clients")))
+		list = append(list, m.idleClients(id("idle-clients")), m.burst(id("burst")), m.churn(id("churn")))
+	}
+	if m.CrowdLevel != "" && (m.Long != nil || !m.Once) { // else nobody has so much to say
+		list = append(list, m.busyClients(id("busy-clients")))
 	}
 	if m.Long != nil && m.Partial != nil && !m.Once {
 		list = append(list, m.slowSender(id("slow-sender")))
