@@ -32,9 +32,9 @@ func crowdFaults(t traits) []Fault {
 			Text: "Waits for a new client's first message before it accepts the next one."},
 
 		// Who keeps others waiting.
-		{Name: "busy-client-first", change: busyClientFirst,
+		{Name: "busy-client-first", Load: hurry, change: busyClientFirst,
 			Text: "Serves a client as long as it has something to say before it looks at the others."},
-		{Name: "accepts-when-idle", change: acceptsWhenIdle,
+		{Name: "accepts-when-idle", Load: hurry, change: acceptsWhenIdle,
 			Text: "Accepts a new client only when none of the others has anything to say."},
 		{Name: "waits-for-the-rest", change: waitsForTheRest(t.end),
 			Text: "Waits a moment for the rest of one client's message, again after each piece of it, while everyone else waits."},
@@ -68,8 +68,12 @@ func crowdFaults(t traits) []Fault {
 	}
 }
 
-// reading are the heavy specs about clients that read slowly.
-const reading = "raw/flow/reads-late"
+// The heavy specs about clients that read slowly, and about those that do not
+// pause.
+const (
+	reading = "raw/flow/reads-late"
+	hurry   = "*/concurrency/busy-clients"
+)
 
 const staleDescriptorText = "Closes the descriptor of a client that has left without unregistering it, and drops the new client that gets its number."
 
@@ -237,7 +241,7 @@ func (h *holder) release() {
 
 // turnedAway is how long a client has to be silent for the others to get their
 // turn: longer than one that speaks without a pause ever is.
-const turnedAway = 3 * head
+const turnedAway = 10 * head
 
 func busyClientFirst(p *plan) {
 	a := newAttention(p)
@@ -298,7 +302,7 @@ func waitsForTheRest(end byte) change {
 			h := &holder{a: a}
 			c.onClose(h.release)
 			c.onRead(func(b []byte, n int, err error) (int, error) {
-				if !h.hold(10 * head) {
+				if !h.hold(turnedAway) {
 					return 0, net.ErrClosed
 				}
 				if err != nil || n > 0 && b[n-1] == end {

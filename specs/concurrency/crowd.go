@@ -14,7 +14,7 @@ func (m Conversation) crowd(id func(string) string) (list []specs.Spec) {
 	if m.CrowdLevel != "" {
 		list = append(list, m.idleClients(id("idle-clients")), m.burst(id("burst")), m.churn(id("churn")))
 	}
-	if m.CrowdLevel != "" && (m.Long != nil || !m.Once) { // else nobody has so much to say
+	if m.CrowdLevel != "" && (!m.Once || m.Long != nil) { // else nobody has so much to say
 		list = append(list, m.busyClients(id("busy-clients")))
 	}
 	if m.Long != nil && m.Partial != nil && !m.Once {
@@ -61,9 +61,11 @@ func (m Conversation) burst(id string) specs.Spec {
 			c.Allow(late)
 			clients := c.DialTogether(arrivals)
 			if m.Once {
+				m.settle(c)
 				for i, client := range clients {
-					m.ask(c, client, i, 0)
+					c.Go(func() { m.ask(c, client, i, 0) })
 				}
+				c.Join()
 				return
 			}
 			// All speak before they listen: some systems do not try again to tell
@@ -92,11 +94,11 @@ func (m Conversation) churn(id string) specs.Spec {
 		"No new client is lost while others leave: five that connect, ask and leave, twelve times each, are served every time.",
 		func(c *specs.Case) {
 			c.Abreast()
-			c.Allow(late)
 			for who := range visitors {
 				c.Go(func() {
 					for turn := range visits {
 						client := m.dial(c)
+						m.settle(c)
 						m.ask(c, client, who, turn)
 						client.Leave()
 					}
@@ -105,6 +107,14 @@ func (m Conversation) churn(id string) specs.Spec {
 			c.Join()
 		}, specs.Clients(visitors), specs.Queues, specs.Perilous, specs.Last, specs.Covers("CONC-11"),
 		specs.Cause("the descriptor of a client that has left is closed and still watched: what is told of it is taken for the new client that got its number; unregister it first"))
+}
+
+// settle waits a moment where a client is answered by an end, and asks by its
+// own: the end of a connection that was dropped at once has to come before.
+func (m Conversation) settle(c *specs.Case) {
+	if message, _ := m.Ask(c, 0, 0); message == "" {
+		c.Pause(2 * c.Timing().Gap)
+	}
 }
 
 // hurried is how many clients ask without a pause.
@@ -117,7 +127,7 @@ func (m Conversation) busyClients(id string) specs.Spec {
 			other := m.stays(c, 0)
 			var busy [hurried]*specs.Client
 			for i := range busy {
-				busy[i] = m.dial(c)
+				busy[i] = m.stays(c, i+1)
 			}
 			c.Abreast() // or the others would wait for them at the door
 			var rest atomic.Bool
@@ -132,21 +142,17 @@ func (m Conversation) busyClients(id string) specs.Spec {
 			m.ask(c, m.dial(c), hurried+1, 0)
 			rest.Store(true)
 			c.Join()
-		}, specs.Clients(hurried+2), specs.Perilous, specs.Covers("CONC-01"),
+		}, specs.Clients(hurried+2), specs.Perilous, specs.Heavy, specs.Covers("CONC-01"),
 		specs.Cause("one client is served as long as it has something to say; do a little for each that is ready, in turn, and accept meanwhile"))
 }
 
 // hurry speaks without a pause until it may rest: without waiting for answers
 // where a client need not, and else as soon as the last one has come.
 func (m Conversation) hurry(c *specs.Case, client *specs.Client, who int, rest *atomic.Bool) {
-	const ahead, size = 8, 1000 // how many messages are unanswered, and how long they are
-	if m.Long == nil || m.Pipelined != specs.Must {
-		for turn := 0; !rest.Load(); turn++ {
-			if turn == 0 {
-				m.ask(c, client, who, 0)
-				continue
-			}
-			client = m.again(c, client, who, turn)
+	const ahead, size = 8, 1000                     // how many messages are unanswered, and how long they are
+	if m.Long == nil || m.Pipelined != specs.Must { // which no protocol of one message is
+		for turn := 1; !rest.Load(); turn++ {
+			m.ask(c, client, who, turn)
 		}
 		return
 	}
