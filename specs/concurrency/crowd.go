@@ -17,10 +17,10 @@ func (m Conversation) crowd(id func(string) string) (list []specs.Spec) {
 	if m.CrowdLevel != "" && (!m.Once || m.Long != nil) { // else nobody has so much to say
 		list = append(list, m.busyClients(id("busy-clients")))
 	}
-	if m.Long != nil && m.Partial != nil && !m.Once {
+	if m.Long != nil && m.Partial != nil && !m.Mute {
 		list = append(list, m.slowSender(id("slow-sender")))
 	}
-	if m.Long != nil && m.Pipelined != "" && !m.Once {
+	if m.Long != nil && m.Pipelined != "" && !m.Mute {
 		list = append(list, m.doesNotRead(id("one-does-not-read")))
 	}
 	return list
@@ -109,10 +109,10 @@ func (m Conversation) churn(id string) specs.Spec {
 		specs.Cause("the descriptor of a client that has left is closed and still watched: what is told of it is taken for the new client that got its number; unregister it first"))
 }
 
-// settle waits a moment where a client is answered by an end, and asks by its
-// own: the end of a connection that was dropped at once has to come before.
+// settle waits a moment where all that a server answers is an end: the end of a
+// connection that it has dropped is one too, and has to come before.
 func (m Conversation) settle(c *specs.Case) {
-	if message, _ := m.Ask(c, 0, 0); message == "" {
+	if m.Mute {
 		c.Pause(2 * c.Timing().Gap)
 	}
 }

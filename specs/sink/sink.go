@@ -61,6 +61,7 @@ func untestable() map[string]string {
 func conversation() concurrency.Conversation {
 	return concurrency.Conversation{
 		Clause:       clause,
+		Mute:         true,
 		Once:         true,
 		Open:         func(*specs.Client) {},
 		PartialLevel: specs.Must,

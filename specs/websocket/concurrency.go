@@ -64,6 +64,8 @@ func conversation() concurrency.Conversation {
 			"one-leaves":                    {"WS-CONC-12"},
 			"one-vanishes":                  {"WS-CONC-12"},
 			"churn":                         {"WS-CONC-16"},
+			"any-order":                     {"WS-CONC-01", "WS-CONC-02", "WS-CONC-03"},
+			"any-order-and-end":             {"WS-CONC-12", "WS-CONC-16"},
 		},
 	}
 }
