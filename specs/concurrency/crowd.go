@@ -113,7 +113,7 @@ func (m Conversation) churn(id string) specs.Spec {
 // connection that it has dropped is one too, and has to come before.
 func (m Conversation) settle(c *specs.Case) {
 	if m.Mute {
-		c.Pause(2 * c.Timing().Gap)
+		c.Pause(c.Timing().Gap)
 	}
 }
 
@@ -209,7 +209,7 @@ const unread = 256 << 10
 func dawdling(d *wire.Dialer) {
 	// No multiple of what a server may write at a time: only what does not fit
 	// evenly is taken in part.
-	d.SegmentSize, d.ReceiveBuffer, d.SendBuffer = 500, 3500, 8<<10
+	d.SegmentSize, d.ReceiveBuffer, d.SendBuffer = 500, 3500, 32<<10
 }
 
 func (m Conversation) doesNotRead(id string) specs.Spec {
@@ -222,9 +222,11 @@ func (m Conversation) doesNotRead(id string) specs.Spec {
 			m.ask(c, lazy, 1, 0)
 			lazy.ReadSlowly(0, 0)
 			reads := func() { lazy.ReadSlowly(64<<10, 0) }
-			defer func() { // as quietly as possible: a reset would be another provocation
-				reads()
-				lazy.Drain(c.Timing().Quiet)
+			heard := false
+			defer func() {
+				if reads(); !heard { // or it would be a reset, another provocation
+					lazy.Drain(c.Timing().Quiet)
+				}
 				lazy.Leave()
 			}()
 			const size = 4000
@@ -256,6 +258,7 @@ func (m Conversation) doesNotRead(id string) specs.Spec {
 			for _, answer := range answers {
 				answer(lazy)
 			}
+			heard = true
 			c.Join()
 			m.ask(c, lazy, 1, 1)
 		}, specs.Clients(3), specs.Perilous, specs.Covers("CONC-07"),
