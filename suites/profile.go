@@ -227,8 +227,8 @@ func (p *probe) heard(v visitor, patience time.Duration) bool {
 }
 
 // leave lets clients leave, side by side: those that wait are heard one after
-// the other, and nobody can say when.
-func (p *probe) leave(all ...visitor) {
+// the other, and nobody can say when. Meanwhile it does what else is to be done.
+func (p *probe) leave(meanwhile func(), all ...visitor) {
 	for _, v := range all {
 		p.c.Go(func() {
 			if p.session.address.TLS && p.timeline[v.row].AskedMS == 0 {
@@ -238,6 +238,9 @@ func (p *probe) leave(all ...visitor) {
 			}
 			p.note(v, func(row *report.Visit, now float64) { row.LeftMS = now })
 		})
+	}
+	if meanwhile != nil {
+		meanwhile()
 	}
 	p.c.Join()
 	p.here = slices.DeleteFunc(p.here, func(v visitor) bool {
@@ -262,7 +265,7 @@ func (p *probe) run(c *specs.Case) {
 		p.beyond(served, last, how, why, patience)
 	}
 	n := len(p.here)
-	p.leave(p.here...)
+	p.leave(nil, p.here...)
 	p.recovery(n)
 }
 
@@ -278,7 +281,7 @@ func (p *probe) count(patience time.Duration) (served int, last visitor, how, wh
 			how = p.ask(last, patience)
 		}
 		if how == closes && last.Client != nil {
-			p.leave(last)
+			p.leave(nil, last)
 		}
 		if (how == closes || how == refuses) && !missed {
 			missed = true // one lost connection is no rule
@@ -296,7 +299,7 @@ func (p *probe) count(patience time.Duration) (served int, last visitor, how, wh
 		if !s.protocol.Once {
 			continue
 		}
-		p.leave(last)
+		p.leave(nil, last)
 		if served == profileClients {
 			break
 		}
@@ -357,13 +360,14 @@ func (p *probe) beyond(served int, last visitor, how, why string, patience time.
 	if waiting {
 		p.fact(report.Fact{Name: report.FactAccepting, Finding: "at-once"})
 		// The first has room to give.
-		p.leave(p.here[0])
 		began := time.Now()
-		if p.heard(last, s.timing.Answer) {
-			found += fmt.Sprintf(", and one %s after the first had left", short(time.Since(began)))
-		} else {
-			found += ", nor when the first had left"
-		}
+		p.leave(func() {
+			if p.heard(last, s.timing.Answer) {
+				found += fmt.Sprintf(", and one %s after the first had begun to leave", short(time.Since(began)))
+			} else {
+				found += ", nor when the first had left"
+			}
+		}, p.here[0])
 	}
 	p.conclude(class, served, found)
 	p.fact(report.Fact{Name: report.FactBacklog, Finding: how, Clients: made, Evidence: evidence})
@@ -462,7 +466,7 @@ func (p *probe) recovery(n int) {
 	}
 	p.fact(fact)
 	if v.Client != nil {
-		p.leave(v)
+		p.leave(nil, v)
 	}
 }
 

@@ -329,6 +329,9 @@ func (r *run) execute(ctx context.Context, o Observer) error {
 		return err
 	}
 	<-finished
+	if o.Progress != nil {
+		o.Progress(len(r.jobs), failures, []string{"how clients are served"})
+	}
 	r.profile(ctx)
 	r.describe()
 	own := 0
