@@ -192,7 +192,10 @@ func (p *probe) connect(d time.Duration, plain bool) (v visitor, how, why string
 			return v, waits, "no TLS handshake within " + d.String() // the connection may have been made
 		}
 		return v, stalls, "no connection within " + d.String()
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EAGAIN): // the latter is a full backlog of a Unix socket
+	case errors.Is(err, syscall.EAGAIN): // so Unix sockets say that the backlog is full
+		row.Ended = "stalled"
+		return v, stalls, why
+	case errors.Is(err, syscall.ECONNREFUSED):
 		row.Ended = "refused"
 		return v, refuses, why
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), p.session.address.TLS && !plain:
@@ -357,7 +360,7 @@ func (p *probe) beyond(served int, last visitor, how, why string, patience time.
 		found = text[waits]
 	}
 	found += fmt.Sprintf(" while %d stayed connected", served)
-	if waiting {
+	if waiting && last.Client != nil {
 		p.fact(report.Fact{Name: report.FactAccepting, Finding: "at-once"})
 		// The first has room to give.
 		began := time.Now()
@@ -507,6 +510,7 @@ var judgements = []judgement{
 	{report.FactSlowHandshake, "concurrency/stalled-handshake-blocks-nobody", 1},
 	{report.FactChurn, "concurrency/churn", 0},
 	{report.FactArrivingTogether, "concurrency/arrive-together", 0},
+	{report.FactArrivingTogether, "concurrency/burst", 0},
 	{report.FactArrivingTogether, "concurrency/burst-of-clients", 0},
 }
 
