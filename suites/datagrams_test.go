@@ -112,7 +112,7 @@ func TestClassesOfOneShotServersAreRecognised(t *testing.T) {
 			{4, "bounded", 4, specs.Pass},
 			{100, "concurrent", 100, specs.Pass},
 		} {
-			r := run(t, suites.Plan{Target: start(t, handler, limit(tc.slots)), Only: []string{name + "/concurrency"}})
+			r := run(t, suites.Plan{Target: start(t, handler, limit(tc.slots)), Only: []string{name + "/concurrency/{second-client,queued-client}"}})
 			if c := r.Target.Concurrency; c.Class != tc.class || c.Bound != tc.bound || r.Target.Protocol[0] != name {
 				t.Errorf("%s, %d slots: got %v %s %d, want %s %d: %s", name, tc.slots, r.Target.Protocol, c.Class, c.Bound, tc.class, tc.bound, c.Evidence)
 			}

@@ -369,7 +369,7 @@ func TestClassesAreRecognised(t *testing.T) {
 		{100, nil, "concurrent", 100, specs.Pass, specs.Unsupported},
 	} {
 		address := start(t, zen.New, limit(tc.slots))
-		r := run(t, suites.Plan{Target: address, Dialects: tc.dialects, Only: []string{"zen/concurrency", "zen/answers"}})
+		r := run(t, suites.Plan{Target: address, Dialects: tc.dialects, Only: []string{"zen/concurrency/{second-client,queued-client,one-more-than-the-bound}", "zen/answers/long-conversation"}})
 		c := r.Target.Concurrency
 		if c.Class != tc.class || c.Bound != tc.bound {
 			t.Errorf("%d slots: got %s %d, want %s %d: %s", tc.slots, c.Class, c.Bound, tc.class, tc.bound, c.Evidence)
