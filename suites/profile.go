@@ -333,6 +333,12 @@ func (p *probe) beyond(served int, last visitor, how, why string, patience time.
 		made, how, evidence, late = p.fill(last)
 	}
 	switch {
+	case late && p.next(patience):
+		// Nobody had left: it was slow for once, and has room.
+		p.fact(report.Fact{Name: report.FactAccepting, Finding: "at-once"})
+		p.conclude(specs.Concurrent, served+1, fmt.Sprintf("%d clients were served at once; client %d had to wait for more than %s", served+1, last.row+1, patience))
+		p.fact(report.Fact{Name: report.FactBacklog, Finding: "unknown", Evidence: "one client had to wait for a while, though nobody left"})
+		return
 	case late:
 		// It is not full: it has missed that somebody came.
 		p.fact(report.Fact{Name: report.FactAccepting, Finding: "late",
@@ -374,6 +380,12 @@ func (p *probe) beyond(served int, last visitor, how, why string, patience time.
 	}
 	p.conclude(class, served, found)
 	p.fact(report.Fact{Name: report.FactBacklog, Finding: how, Clients: made, Evidence: evidence})
+}
+
+// next says whether a further client is served as usual.
+func (p *probe) next(patience time.Duration) bool {
+	v, how, _ := p.connect(profileStall, false)
+	return how == "" && p.ask(v, patience) == ""
 }
 
 func (p *probe) conclude(class specs.Class, bound int, evidence string) {

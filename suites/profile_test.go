@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -209,6 +210,15 @@ func TestHowClientsAreServedIsFoundOut(t *testing.T) {
 			}
 			return h
 		}, "bounded", 60, map[string]string{"served-at-once": "bounded 60", "backlog": "waits 200", "recovery": "fails"}},
+		"all, but one has to wait": {func(ln net.Listener) net.Listener {
+			var once sync.Once
+			return wrapped(func(conn net.Conn, inside int) net.Conn {
+				if inside == 30 {
+					once.Do(func() { time.Sleep(480 * time.Millisecond) }) // the defect itself, a little longer than anybody is waited for
+				}
+				return conn
+			})(ln)
+		}, "concurrent", 30, map[string]string{"served-at-once": "concurrent 30", "accepting": "at-once", "backlog": "unknown", "recovery": "recovers"}},
 		"one behind after sixty": {func(ln net.Listener) net.Listener {
 			var held net.Conn
 			h := &house{Listener: ln}
@@ -228,6 +238,9 @@ func TestHowClientsAreServedIsFoundOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			plan := suites.Plan{Target: start(t, zen.New, tc.wrap), Protocol: "zen", Only: several}
+			if tc.bound == 30 {
+				plan.Pace = 1
+			}
 			if strings.HasSuffix(name, "TLS") {
 				plan.Target.Scheme, plan.Target.TLS, plan.CA = "tls", true, ca
 			}

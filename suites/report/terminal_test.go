@@ -66,9 +66,9 @@ func TestTerminal(t *testing.T) {
 		r *Report
 		o TerminalOptions
 	}{
-		"profile":  {profiled, TerminalOptions{}},
-		"profiles": {profiles, TerminalOptions{Verbose: true}},
-		"several":  {profiles, TerminalOptions{}},
+		"profile":    {profiled, TerminalOptions{}},
+		"profiles":   {profiles, TerminalOptions{Verbose: true}},
+		"several":    {profiles, TerminalOptions{}},
 		"every":      {sample(), TerminalOptions{}},
 		"colour":     {sample(), TerminalOptions{Color: true}},
 		"verbose":    {sample(), TerminalOptions{Verbose: true}},
