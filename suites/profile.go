@@ -108,7 +108,7 @@ func (s *session) profile(ctx context.Context, results map[string]*job) {
 		s.profiled.LeftOut = "it failed: " + result.Reason.Message
 		return
 	}
-	facts := append(p.facts, judged(s.protocol.Name, results, p.class == specs.Serial)...)
+	facts := append(p.facts, judged(s.protocol.Name, results, p.class == specs.Serial, p.late)...)
 	slices.SortStableFunc(facts, func(a, b report.Fact) int {
 		return slices.Index(report.FactNames, a.Name) - slices.Index(report.FactNames, b.Name)
 	})
@@ -131,7 +131,8 @@ type probe struct {
 	bound    int
 	evidence string
 	facts    []report.Fact
-	lost     int // connections that were refused or ended, and the next one was not
+	late     bool // clients are accepted only when others connect
+	lost     int  // connections that were refused or ended, and the next one was not
 
 	mu       sync.Mutex
 	timeline []report.Visit
@@ -343,8 +344,12 @@ func (p *probe) beyond(served int, last visitor, how, why string, patience time.
 		// It is not full: it has missed that somebody came.
 		p.fact(report.Fact{Name: report.FactAccepting, Finding: "late",
 			Evidence: fmt.Sprintf("client %d was served only when others connected after it, and nobody had left", last.row+1)})
-		p.facts = append(p.facts, report.Fact{Name: report.FactServedAtOnce, Finding: string(s.serves.Class), Clients: s.serves.Bound,
-			Evidence: s.serves.Evidence, From: "preflight"})
+		p.late = true
+		before := report.Fact{Name: report.FactServedAtOnce, Finding: "unknown", Evidence: s.serves.Evidence, From: "preflight"}
+		if s.serves.Class == specs.Concurrent { // a bound may have been the same mistake
+			before.Finding, before.Clients = string(s.serves.Class), s.serves.Bound
+		}
+		p.facts = append(p.facts, before)
 		p.fact(report.Fact{Name: report.FactBacklog, Finding: "unknown", Evidence: "who waits to be accepted and who is served cannot be told apart"})
 		return
 	case served == 0:
@@ -527,8 +532,9 @@ var judgements = []judgement{
 }
 
 // judged takes from the requirements what they have found out already. Where one
-// client is served at a time, each blocks the others, whatever it does.
-func judged(protocol string, results map[string]*job, serial bool) (facts []report.Fact) {
+// client is served at a time, each blocks the others, whatever it does; where
+// clients are accepted late, it is not those before them that they wait for.
+func judged(protocol string, results map[string]*job, serial, late bool) (facts []report.Fact) {
 	for _, source := range judgements {
 		id := protocol + "/" + source.name
 		j := results[id]
@@ -544,6 +550,7 @@ func judged(protocol string, results map[string]*job, serial bool) (facts []repo
 		case serial && bad == "blocks-others" && j.attempts == 0:
 			f.Finding, f.Evidence, f.From = bad, "one client is served at a time", "probe"
 		case j.attempts == 0:
+		case late && failed(v) && bad == "blocks-others":
 		case v == specs.Pass || v == specs.SlowPass || v == specs.Info:
 			f.Finding = good
 		case failed(v) && slices.Contains(codes, j.result.Reason.Code) && (source.holder == 0 || expecting(j.result) != source.holder):
