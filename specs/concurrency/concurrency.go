@@ -306,7 +306,7 @@ func Rows() []string { return specs.Numbered("CONC", 1, 12) }
 // Untestable says of some of the rows why no requirement covers them.
 func Untestable() map[string]string {
 	return map[string]string{
-		"CONC-12": "a server that spins while it has nothing to do answers like one that waits: only its process shows it",
+		"CONC-12": "a server that spins while it has nothing to do answers like one that waits: only its process shows it, in the profile of a server that conform has started",
 	}
 }
 
