@@ -40,7 +40,7 @@ func crowdFaults(t traits) []Fault {
 			Text: "Waits a moment for the rest of one client's message, again after each piece of it, while everyone else waits."},
 		{Name: "slow-client-holds-all", Load: reading, change: slowHoldsAll,
 			Text: "Waits in send() for one client to read, while everyone else waits for it."},
-		{Name: "one-queue-of-answers", change: oneQueue,
+		{Name: "one-queue-of-answers", Load: reading, change: oneQueue,
 			Text: "Puts all answers into one queue, so that those behind the answer to a client that does not read have to wait."},
 
 		// What a client that reads late gets.
@@ -71,7 +71,7 @@ func crowdFaults(t traits) []Fault {
 // The heavy specs about clients that read slowly, and about those that do not
 // pause.
 const (
-	reading = "raw/flow/reads-late"
+	reading = "*/{flow,concurrency}/{reads-late,one-does-not-read}"
 	hurry   = "*/concurrency/busy-clients"
 )
 

@@ -261,6 +261,6 @@ func (m Conversation) doesNotRead(id string) specs.Spec {
 			heard = true
 			c.Join()
 			m.ask(c, lazy, 1, 1)
-		}, specs.Clients(3), specs.Perilous, specs.Covers("CONC-07"),
+		}, specs.Clients(3), specs.Perilous, specs.Heavy, specs.Covers("CONC-07"),
 		specs.Cause("send() to a client that does not read waits for it, or takes only a part and says how much; send what can be sent at once, and the rest when the socket is ready"))
 }
