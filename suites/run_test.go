@@ -360,7 +360,7 @@ func TestClassesAreRecognised(t *testing.T) {
 		{100, nil, "concurrent", 17, specs.Pass, specs.Unsupported},
 	} {
 		address := start(t, zen.New, limit(tc.slots))
-		r := run(t, suites.Plan{Target: address, Dialects: tc.dialects, Only: []string{"zen/concurrency", "zen/answers"}})
+		r := run(t, suites.Plan{Target: address, Dialects: tc.dialects, Only: []string{"zen/concurrency/{second-client,queued-client,one-more-than-the-bound}", "zen/answers/long-conversation"}})
 		c := r.Target.Concurrency
 		if c.Class != tc.class || c.Bound != tc.bound {
 			t.Errorf("%d slots: got %+v, want %s %d", tc.slots, c, tc.class, tc.bound)

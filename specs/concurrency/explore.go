@@ -18,7 +18,7 @@ func (m Conversation) orders(id func(name string) string) []specs.Spec {
 		specs.Requirement(id("any-order"), specs.Must, m.Clause,
 			"In whatever order clients connect, speak and leave, each is answered as if it were alone.",
 			func(c *specs.Case) { explorer{m: m, c: c, schedules: 16}.explore() },
-			specs.Clients(mostActors+1), specs.Queues, specs.Covers("CONC-04", "CONC-05", "CONC-09"),
+			specs.Clients(mostActors+1), specs.Queues, specs.Explores, specs.Covers("CONC-04", "CONC-05", "CONC-09"),
 			specs.Cause("something that belongs to one client is kept where others reach it, or is mixed up when their messages overlap")),
 		specs.Requirement(id("any-order-and-end"), specs.Robust, m.Clause,
 			"In whatever order clients speak, vanish and come back, those that stay are answered as if they were alone.",
@@ -28,7 +28,7 @@ func (m Conversation) orders(id func(name string) string) []specs.Spec {
 				}
 				explorer{m: m, c: c, schedules: 8, abrupt: true}.explore()
 			},
-			specs.Clients(mostActors+1), specs.Queues, specs.Perilous, specs.Last, specs.Covers("CONC-05", "CONC-10"),
+			specs.Clients(mostActors+1), specs.Queues, specs.Explores, specs.Perilous, specs.Last, specs.Covers("CONC-05", "CONC-10"),
 			specs.Cause("what is cleared up, or forgotten, when a client vanishes belongs to another one")),
 	}
 }
