@@ -26,11 +26,11 @@ func orderFaults(protocol string) []Fault {
 			{Name: "newcomer-takes-answer", change: atTable(inQuestions, newcomerTakesAnswer),
 				Text: "Sends an answer that is due while a third client is in the middle of a message to the client that has just connected."},
 			{Name: "two-newcomers", change: atTable(inQuestions, twoNewcomers),
-				Text: "Makes its table larger for the second of two clients that connect in a row, and does not copy the messages that are unfinished."},
+				Text: "Loses what has come of a message when a second client connects before the rest comes."},
 			{Name: "lost-once-in-fifty", change: atTable(inQuestions, onceInFifty),
 				Text: "Loses every fiftieth of the answers that it gives while another client is in the middle of a message."},
 			{Name: "vanishing-clears-all", change: atTable(inQuestions, vanishingClearsAll),
-				Text: "Forgets what everybody has sent of unfinished messages when one client ends in the middle of its own."},
+				Text: "Forgets what everybody has sent of unfinished messages when one client ends in the middle of its own, or resets the connection."},
 		}
 	case "echo":
 		list = []Fault{
@@ -43,7 +43,7 @@ func orderFaults(protocol string) []Fault {
 			{Name: "quit-drops-answers-due", change: atTable(inLines, quitDropsAnswers),
 				Text: "Writes its answers in the next turn of its loop, and throws away those that are due to others when a client quits."},
 			{Name: "two-leave-third-dropped", change: atTable(inLines, thirdDropped),
-				Text: "Drops a client that is idle when two others that it has served leave right after one another."},
+				Text: "Drops a client that is idle while two others leave that it has served, if nobody has come meanwhile."},
 			{Name: "list-cut-in-the-middle", change: atTable(inLines, listCut),
 				Text: "Takes a client out of its list together with all that came after it, if one before it is in the middle of a message."},
 			{Name: "unfinished-line-inherited", change: atTable(inLines, inherited),
@@ -57,38 +57,41 @@ func orderFaults(protocol string) []Fault {
 				Text: "Keeps clients in one list and their unfinished messages in another, and takes one that leaves out of the first only."},
 			{Name: "later-halves-cut-off", change: atTable(inLines, laterCutOff),
 				Text: "Takes a message that is completed out of the middle of its list together with those of all clients that came later."},
-			{Name: "given-up-after-four", change: atTable(inLines, givenUp),
-				Text: "Gives up what has come of a message when it has answered four of others since."},
+			{Name: "given-up-after-three", change: atTable(inLines, givenUp),
+				Text: "Gives up what has come of a message when three others that came whole have been read since."},
 			{Name: "first-half-in-the-table", change: atTable(inLines, firstUnfinished),
 				Text: "Joins the end of a message to the first beginning of one in its table, which is another client's unless they are completed in the order of the table."},
 			{Name: "undelivered-goes-to-another", change: atTable(inLines, undelivered),
-				Text: "Sends the answer that a client has not waited for, but reset the connection, to a client that is in the middle of a message."},
+				Text: "Keeps the last answer to a client that goes without a quit, and sends it to one that is in the middle of a message."},
 		}
 	case "raw":
 		list = []Fault{
-			{Name: "silent-leaver-cuts-list", change: atTable(inReads, silentCutsList),
-				Text: "Takes a client that leaves without a message out of the middle of its list together with all that came after it."},
+			{Name: "list-cut-in-the-middle", change: atTable(inReads, servedCutsList),
+				Text: "Takes a client out of the middle of its list together with those that came after it, who are heard no more once they have been served."},
 			{Name: "leaver-drops-answers-due", change: atTable(inReads, leaverDropsAnswers),
 				Text: "Serves three clients or more in turns and writes what is due in the next one, but throws it away when another of them leaves."},
 			{Name: "reset-skips-the-next", change: atTable(inReads, resetSkips),
-				Text: "Skips a place of its list when a client in the middle of it has reset the connection, so that what comes next from the one behind is lost."},
+				Text: "Skips a place of its list when a client resets the connection, so that what comes next from one that it has served is lost."},
 		}
 	case "pid":
 		list = []Fault{
-			{Name: "silent-leaver-cuts-list", change: atTable(inReads, silentCutsList),
-				Text: "Takes a client that leaves without a message out of the middle of its list together with all that came after it."},
-			{Name: "reset-skips-the-next", change: atTable(inReads, resetSkips),
-				Text: "Skips a place of its list when a client in the middle of it has reset the connection, so that what comes next from the one behind is lost."},
+			{Name: "silent-leaver-loosens-list", change: atTable(inReads, loosensEnd(silentAndNotFirst)),
+				Text: "Loses the end of its list when a client leaves that has sent nothing and is not the first in it, so that newcomers are not found while others wait."},
+			{Name: "reset-loosens-list", change: atTable(inReads, loosensEnd(hasReset)),
+				Text: "Loses the end of its list when a client resets the connection, so that newcomers are not found while others wait."},
 		}
 	case "websocket":
 		list = []Fault{
 			{Name: "last-takes-the-place", change: atTable(inFrames, lastTakesPlace),
 				Text: "Moves the last client of its table to the place of one that has left, and leaves the unfinished frame of the moved one behind."},
-			{Name: "later-halves-cut-off", change: atTable(inFrames, laterCutOff),
-				Text: "Takes a frame that is completed out of the middle of its list together with those of all clients that came later."},
-			{Name: "vanishing-clears-all", change: atTable(inFrames, vanishingClearsAll),
-				Text: "Forgets what everybody has sent of unfinished frames when one client ends in the middle of its own."},
+			{Name: "buffer-by-count", change: atTable(inFrames, bufferByCount),
+				Text: "Puts a frame that begins into the buffer whose number is that of the unfinished ones, although another may be in it since one was completed."},
+			{Name: "vanishing-clears-all", change: atTable(inFrames, unannouncedClearsAll),
+				Text: "Forgets what everybody has sent of unfinished frames when one client ends without a Close."},
 		}
+	}
+	for i := range list {
+		list[i].Load = protocol + "/concurrency/any-order*"
 	}
 	return about("concurrency", list)
 }
@@ -119,12 +122,20 @@ func lastTakesPlace(t *table) {
 }
 
 func secondForgotten(t *table) {
-	piece := t.piece
+	piece, whole := t.piece, t.whole
 	t.piece = func(s *seat, p []byte) {
-		if s.pieces == 1 && t.last != s {
-			return
+		if s.pieces == 0 {
+			s.text = nil
+		} else if s.pieces == 1 && t.last != s {
+			s.text = slices.Clone(s.held)
 		}
 		piece(s, p)
+	}
+	t.whole = func(s *seat, p []byte) []byte {
+		if s.pieces == 2 && s.text != nil {
+			s.held = s.text
+		}
+		return whole(s, p)
 	}
 }
 
@@ -169,14 +180,16 @@ func newcomerTakesAnswer(t *table) {
 }
 
 func twoNewcomers(t *table) {
-	in := 0 // a row
-	piece, whole := t.piece, t.whole
-	t.piece = func(s *seat, p []byte) { in = 0; piece(s, p) }
-	t.whole = func(s *seat, p []byte) []byte { in = 0; return whole(s, p) }
-	t.gone = func(*seat) { in = 0 }
-	t.came = func(*seat) {
-		if in++; in == 2 {
-			for _, other := range t.seats {
+	piece := t.piece
+	t.piece = func(s *seat, p []byte) {
+		if s.pieces == 0 {
+			s.n = 0
+		}
+		piece(s, p)
+	}
+	t.came = func(s *seat) {
+		for _, other := range t.unfinished(s) {
+			if other.n++; other.n == 2 {
 				other.lose()
 			}
 		}
@@ -198,7 +211,18 @@ func onceInFifty(t *table) {
 
 func vanishingClearsAll(t *table) {
 	t.gone = func(s *seat) {
-		if s.pieces > 0 {
+		if s.pieces > 0 || isReset(s.err) {
+			for _, other := range t.seats {
+				other.lose()
+			}
+		}
+	}
+}
+
+// unannouncedClearsAll is for protocols in which a client says that it leaves.
+func unannouncedClearsAll(t *table) {
+	t.gone = func(s *seat) {
+		if s.err != nil {
 			for _, other := range t.seats {
 				other.lose()
 			}
@@ -218,18 +242,21 @@ func placeByCount(t *table) {
 }
 
 func interruptedTwice(t *table) {
-	interrupted := func(s *seat) {
+	piece, whole := t.piece, t.whole
+	t.piece = func(s *seat, p []byte) {
 		if s.pieces == 0 {
 			s.n = 0
 		} else if t.last != s {
-			if s.n++; s.n == 2 {
-				s.held = nil
-			}
+			s.n++
 		}
+		piece(s, p)
 	}
-	piece, whole := t.piece, t.whole
-	t.piece = func(s *seat, p []byte) { interrupted(s); piece(s, p) }
-	t.whole = func(s *seat, p []byte) []byte { interrupted(s); return whole(s, p) }
+	t.whole = func(s *seat, p []byte) []byte {
+		if s.pieces > 0 && s.n > 0 && t.last != s {
+			s.held = nil
+		}
+		return whole(s, p)
+	}
 }
 
 func newcomerAnswered(t *table) {
@@ -276,29 +303,32 @@ func quitDropsAnswers(t *table) {
 func quits(line []byte) bool { return string(bytes.TrimRight(line, "\r\n")) == "quit" }
 
 func thirdDropped(t *table) {
-	in := 0 // a row
-	piece, whole := t.piece, t.whole
-	t.piece = func(s *seat, p []byte) { in = 0; piece(s, p) }
+	left := 0
+	whole := t.whole
 	t.whole = func(s *seat, p []byte) []byte {
 		m := whole(s, p)
 		if !quits(m) {
-			in = 0
-			s.n++
+			s.n = left + 1 // how many had left when it spoke last, and one
 		}
 		return m
 	}
-	t.came = func(*seat) { in = 0 }
+	t.came = func(*seat) { left = 0 }
 	t.gone = func(s *seat) {
 		if s.n == 0 {
 			return // visitors who said nothing have no place in the list
 		}
-		if in++; in == 2 {
-			for _, other := range t.others(s) {
-				if other.pieces == 0 {
-					other.c.Conn.Close()
-					break
-				}
+		if left++; left < 2 {
+			return
+		}
+		for _, other := range t.others(s) {
+			if other.pieces == 0 && other.n <= 1 {
+				other.c.Conn.Close()
+				break
 			}
+		}
+		left = 0
+		for _, other := range t.seats {
+			other.n = min(other.n, 1)
 		}
 	}
 }
@@ -314,15 +344,33 @@ func listCut(t *table) {
 	}
 }
 
-func silentCutsList(t *table) {
+func servedCutsList(t *table) {
 	t.gone = func(s *seat) {
-		if i := slices.Index(t.seats, s); i > 0 && !s.heard {
-			for _, other := range t.seats[i:] {
-				other.deaf = true
+		i := slices.Index(t.seats, s)
+		for _, other := range t.seats[i:] {
+			other.deaf = other.deaf || i > 0 && other.asked != ""
+		}
+	}
+}
+
+// loosensEnd is a list whose end is lost when leaves says so of a client that
+// goes. Who comes then is in no list, until the last one in the list has gone.
+func loosensEnd(leaves func(t *table, s *seat) bool) func(t *table) {
+	return func(t *table) {
+		loose := false
+		t.came = func(s *seat) { s.deaf = loose }
+		t.gone = func(s *seat) {
+			loose = loose || leaves(t, s)
+			if !slices.ContainsFunc(t.others(s), func(other *seat) bool { return !other.deaf }) {
+				loose = false
 			}
 		}
 	}
 }
+
+func silentAndNotFirst(t *table, s *seat) bool { return !s.heard && t.seats[0] != s }
+
+func hasReset(_ *table, s *seat) bool { return isReset(s.err) }
 
 func inherited(t *table) {
 	var left []byte
@@ -381,20 +429,21 @@ func laterCutOff(t *table) {
 }
 
 func givenUp(t *table) {
-	piece := t.piece
+	piece, whole := t.piece, t.whole
 	t.piece = func(s *seat, p []byte) {
-		if s.pieces == 0 {
-			s.n = 0
-		}
+		s.n = 0
 		piece(s, p)
 	}
-	t.answer = func(s *seat, b []byte) (*seat, []byte) {
+	t.whole = func(s *seat, p []byte) []byte {
+		if s.pieces > 0 {
+			return whole(s, p)
+		}
 		for _, other := range t.unfinished(s) {
-			if other.n++; other.n == 4 {
+			if other.n++; other.n == 3 {
 				other.lose()
 			}
 		}
-		return s, b
+		return whole(s, p)
 	}
 }
 
@@ -405,7 +454,7 @@ func undelivered(t *table) {
 		return s, text
 	}
 	t.gone = func(s *seat) {
-		if others := t.unfinished(s); isReset(s.err) && s.pieces == 0 && len(others) > 0 {
+		if others := t.unfinished(s); s.err != nil && s.pieces == 0 && len(others) > 0 {
 			others[0].text = s.said
 		}
 	}
@@ -434,9 +483,14 @@ func resetSkips(t *table) {
 		return whole(s, p)
 	}
 	t.gone = func(s *seat) {
-		i := slices.Index(t.seats, s)
-		if isReset(s.err) && i > 0 && i+1 < len(t.seats) {
-			t.seats[i+1].n = 1
+		if !isReset(s.err) {
+			return
+		}
+		for _, other := range t.seats[slices.Index(t.seats, s)+1:] {
+			if other.asked != "" {
+				other.n = 1
+				break
+			}
 		}
 	}
 }

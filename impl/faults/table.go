@@ -14,7 +14,7 @@ import (
 //
 // It holds a message back until it is whole, so that what a fault does to one
 // that is not is seen in its answer. What it cannot tell to be the beginning of
-// one short message goes through as it comes.
+// one short message in few pieces goes through as it comes.
 type table struct {
 	mu    sync.Mutex
 	seats []*seat // in the order in which they came
@@ -63,8 +63,9 @@ type stream struct {
 }
 
 const (
-	// short is how many bytes of a message are held back at most.
-	short = 1 << 10
+	// short is how many bytes of a message are held back at most, and most in
+	// how many pieces.
+	short, most = 1 << 10, 2
 	// turn is how long a loop sleeps at most: longer than those take who
 	// speak right after one another.
 	turn = 3 * head
@@ -150,14 +151,14 @@ func (t *table) hear(s *seat, p []byte) []byte {
 	case ends:
 		out = t.whole(s, p)
 		s.asked, s.held, s.pieces = string(out), nil, 0
-	case len(s.held)+len(p) > short || !s.stream.begins(slices.Concat(s.held, p)):
+		t.deliver()
+	case s.pieces == most || len(s.held)+len(p) > short || !s.stream.begins(slices.Concat(s.held, p)):
 		out = slices.Concat(s.held, p)
 		s.loose, s.held, s.pieces = true, nil, 0
 	default:
 		t.piece(s, p)
 		s.pieces++
 	}
-	t.deliver()
 	t.last = s
 	return out
 }
@@ -188,7 +189,7 @@ func (t *table) say(s *seat, b []byte) (to *seat, text []byte, posted bool) {
 	return to, text, true
 }
 
-// deliver begins the next turn, which it is when something is heard, when a
+// deliver begins the next turn, which it is when a message is whole, when a
 // client leaves, or after a while: what is due is sent.
 func (t *table) deliver() {
 	if t.timer != nil {
