@@ -25,6 +25,18 @@ type Schedule struct {
 	Runs   int `json:"runs"`
 }
 
+// Tally says how it was found, and how often it fails if that is not each time.
+func (s Schedule) Tally() string {
+	text := fmt.Sprintf("made from one with %d steps", s.Found)
+	if s.Found == len(s.Steps) {
+		text = "as it was found"
+	}
+	if s.Failed < s.Runs {
+		text += fmt.Sprintf("; it failed in %d of %d runs", s.Failed, s.Runs)
+	}
+	return text
+}
+
 // Step is one thing that one client does.
 type Step struct {
 	Client int    `json:"client"` // from 1

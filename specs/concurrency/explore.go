@@ -1,7 +1,6 @@
 package concurrency
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -359,40 +358,30 @@ func (e explorer) report(n int, found attempt) {
 	shown := found
 	small := shrinker{explorer: e, number: n, end: time.Now().Add(mostShrinking)}.shrink(found)
 	if small.failed > 0 {
-		// Once more with all patience: this is what is shown.
-		for range tries(small.failed, small.runs) {
-			small.runs++
+		// Once more with all patience: this is what is shown. One that fails
+		// now and then is counted.
+		failed, runs := 0, 0
+		for end := time.Now().Add(mostShrinking); runs < mostRuns && failed < 3 && !e.c.Over() && time.Now().Before(end); {
+			runs++
 			if a := e.run(n, slices.Clone(small.steps), 1); a.failed() {
-				small.failed++
+				failed++
 				shown = a
+			}
+			if !small.rare && failed > 0 {
 				break
 			}
 		}
-		s.Failed, s.Runs = small.failed, small.runs
+		if failed > 0 {
+			s.Failed, s.Runs = failed, runs
+		}
 	}
 	if !e.abrupt {
 		e.c.Tally(outOfOrder, "the server fails already when no client vanishes")
 	}
 	s.Steps, s.Then = shown.done(), shown.last == len(shown.steps)
 	shown.result.Schedule = &s
-	shown.result.Reason.Message += " (" + tally(s, small.runs > 0) + ")"
+	if small.runs == 0 {
+		shown.result.Reason.Message += "; nobody is served any more, so that the schedule cannot be made smaller"
+	}
 	e.c.Adopt(shown.result, small.failed > 0)
-}
-
-func tally(s specs.Schedule, serves bool) string {
-	text := "in a schedule of " + plural(len(s.Steps), "step")
-	switch {
-	case !serves:
-		return text + ", after which nobody is served, so that it cannot be made smaller"
-	case s.Failed < s.Runs:
-		return text + fmt.Sprintf(", found with %d, in %d of %s", s.Found, s.Failed, plural(s.Runs, "run"))
-	}
-	return text + fmt.Sprintf(", found with %d", s.Found)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -22,6 +22,7 @@ type shrinker struct {
 type shrunk struct {
 	steps        []specs.Step
 	failed, runs int
+	rare         bool // it does not fail each time
 }
 
 func (s shrinker) shrink(found attempt) shrunk {
@@ -34,6 +35,9 @@ func (s shrinker) shrink(found attempt) shrunk {
 	if best.failed == 0 {
 		return best
 	}
+	if best.rare = best.failed < best.runs; best.rare {
+		s.end = s.end.Add(2 * mostShrinking) // each of them has to be played again and again
+	}
 	s.often = tries(best.failed, best.runs)
 	candidates := smaller(best.steps)
 	for i, vain := 0, 0; vain < len(candidates); i++ {
@@ -41,7 +45,9 @@ func (s shrinker) shrink(found attempt) shrunk {
 		next, failed, runs := s.fails(candidates[i])
 		switch {
 		case failed && s.serves():
-			best, vain = shrunk{next, 1, runs}, 0
+			best, vain = shrunk{next, 1, runs, best.rare || runs > 1}, 0
+			// What is smaller fails less often, where it does not always.
+			s.often = max(s.often, tries(1, runs))
 			candidates = smaller(best.steps)
 			i-- // what is there now has not been tried
 		case failed || s.c.Over() || time.Now().After(s.end):
@@ -111,10 +117,13 @@ func smaller(steps []specs.Step) (all [][]specs.Step) {
 			without(func(i int, _ specs.Step) bool { return unit[i] >= from && unit[i] < from+size })
 		}
 	}
-	for i, s := range steps {
-		next := i + 1 + slices.IndexFunc(steps[i+1:], func(other specs.Step) bool {
-			return other.Do == specs.Sends && other.Client == s.Client && other.Message == s.Message
+	nextPiece := func(i int) int { // i itself if there is none
+		return i + 1 + slices.IndexFunc(steps[i+1:], func(other specs.Step) bool {
+			return other.Do == specs.Sends && other.Client == steps[i].Client && other.Message == steps[i].Message
 		})
+	}
+	for i, s := range steps {
+		next := nextPiece(i)
 		if s.Do != specs.Sends || next == i {
 			continue
 		}
@@ -126,7 +135,9 @@ func smaller(steps []specs.Step) (all [][]specs.Step) {
 			less[at] = joined
 			all = append(all, slices.Delete(less, next+i-at, next+i-at+1))
 		}
-		without(func(k int, _ specs.Step) bool { return k == next }) // or not to its end
+		if nextPiece(next) == next {
+			without(func(k int, _ specs.Step) bool { return k == next }) // or not to its end
+		}
 	}
 	for i, s := range steps {
 		if s.Ends && !s.Hears {

@@ -396,6 +396,7 @@ func (p *page) schedule(s Schedule) {
 	if s.Then {
 		p.labelled("", fmt.Sprintf("%d. what is due is heard, and a new client is served", len(s.Steps)+1), 1)
 	}
+	p.labelled("", "("+s.Tally()+")", 1)
 }
 
 func orEnd(quoted string) string {
