@@ -42,8 +42,8 @@ func orderFaults(protocol string) []Fault {
 				Text: "Sends the answer to a message that came in pieces to a client that has connected between them and said nothing."},
 			{Name: "quit-drops-answers-due", change: atTable(inLines, quitDropsAnswers),
 				Text: "Writes its answers in the next turn of its loop, and throws away those that are due to others when a client quits."},
-			{Name: "two-leave-third-dropped", change: atTable(inLines, thirdDropped),
-				Text: "Drops a client that is idle while two others leave that it has served, if nobody has come meanwhile."},
+			{Name: "two-leave-idle-dropped", change: atTable(inLines, idleDropped),
+				Text: "Drops clients that are idle while two others leave that it has served."},
 			{Name: "list-cut-in-the-middle", change: atTable(inLines, listCut),
 				Text: "Takes a client out of its list together with all that came after it, if one before it is in the middle of a message."},
 			{Name: "unfinished-line-inherited", change: atTable(inLines, inherited),
@@ -75,18 +75,18 @@ func orderFaults(protocol string) []Fault {
 		}
 	case "pid":
 		list = []Fault{
-			{Name: "silent-leaver-loosens-list", change: atTable(inReads, loosensEnd(silentAndNotFirst)),
+			{Name: "silent-leaver-loosens-list", change: atTable(inReads, silentLoosens),
 				Text: "Loses the end of its list when a client leaves that has sent nothing and is not the first in it, so that newcomers are not found while others wait."},
-			{Name: "reset-loosens-list", change: atTable(inReads, loosensEnd(hasReset)),
+			{Name: "reset-loosens-list", change: atTable(inReads, resetLoosens),
 				Text: "Loses the end of its list when a client resets the connection, so that newcomers are not found while others wait."},
 		}
 	case "websocket":
 		list = []Fault{
-			{Name: "last-takes-the-place", change: atTable(inFrames, lastTakesPlace),
+			{Name: "last-takes-the-place", change: atTable(inFrames(false), lastTakesPlace),
 				Text: "Moves the last client of its table to the place of one that has left, and leaves the unfinished frame of the moved one behind."},
-			{Name: "buffer-by-count", change: atTable(inFrames, bufferByCount),
-				Text: "Puts a frame that begins into the buffer whose number is that of the unfinished ones, although another may be in it since one was completed."},
-			{Name: "vanishing-clears-all", change: atTable(inFrames, unannouncedClearsAll),
+			{Name: "buffer-by-count", change: atTable(inFrames(true), bufferByCount),
+				Text: "Puts a message that begins into the buffer whose number is that of the unfinished ones, although another may be in it since one was completed."},
+			{Name: "vanishing-clears-all", change: atTable(inFrames(false), unannouncedClearsAll),
 				Text: "Forgets what everybody has sent of unfinished frames when one client ends without a Close."},
 		}
 	}
@@ -302,7 +302,7 @@ func quitDropsAnswers(t *table) {
 
 func quits(line []byte) bool { return string(bytes.TrimRight(line, "\r\n")) == "quit" }
 
-func thirdDropped(t *table) {
+func idleDropped(t *table) {
 	left := 0
 	whole := t.whole
 	t.whole = func(s *seat, p []byte) []byte {
@@ -312,8 +312,10 @@ func thirdDropped(t *table) {
 		}
 		return m
 	}
-	t.came = func(*seat) { left = 0 }
 	t.gone = func(s *seat) {
+		if len(t.seats) == 1 {
+			left = 0
+		}
 		if s.n == 0 {
 			return // visitors who said nothing have no place in the list
 		}
@@ -323,7 +325,6 @@ func thirdDropped(t *table) {
 		for _, other := range t.others(s) {
 			if other.pieces == 0 && other.n <= 1 {
 				other.c.Conn.Close()
-				break
 			}
 		}
 		left = 0
@@ -353,24 +354,27 @@ func servedCutsList(t *table) {
 	}
 }
 
-// loosensEnd is a list whose end is lost when leaves says so of a client that
-// goes. Who comes then is in no list, until the last one in the list has gone.
-func loosensEnd(leaves func(t *table, s *seat) bool) func(t *table) {
-	return func(t *table) {
-		loose := false
-		t.came = func(s *seat) { s.deaf = loose }
-		t.gone = func(s *seat) {
-			loose = loose || leaves(t, s)
-			if !slices.ContainsFunc(t.others(s), func(other *seat) bool { return !other.deaf }) {
-				loose = false
-			}
-		}
+// loosen is a list that loses its end when a client goes of which that is said.
+// Who comes then is in no list, until the last one in the list has gone.
+func loosen(t *table) (gone func(s *seat, loses bool)) {
+	loose := false
+	t.came = func(s *seat) { s.deaf = loose }
+	return func(s *seat, loses bool) {
+		inList := slices.ContainsFunc(t.others(s), func(other *seat) bool { return !other.deaf })
+		loose = inList && (loose || loses)
 	}
 }
 
-func silentAndNotFirst(t *table, s *seat) bool { return !s.heard && t.seats[0] != s }
+func silentLoosens(t *table) {
+	gone := loosen(t)
+	t.gone = func(s *seat) { gone(s, !s.heard && t.seats[0] != s) }
+}
 
-func hasReset(_ *table, s *seat) bool { return isReset(s.err) }
+func resetLoosens(t *table) {
+	gone := loosen(t)
+	t.gone = func(s *seat) { gone(s, isReset(s.err)) }
+	t.reset = func(s *seat) { gone(s, true) }
+}
 
 func inherited(t *table) {
 	var left []byte
@@ -454,7 +458,7 @@ func undelivered(t *table) {
 		return s, text
 	}
 	t.gone = func(s *seat) {
-		if others := t.unfinished(s); s.err != nil && s.pieces == 0 && len(others) > 0 {
+		if others := t.unfinished(s); s.err != nil && len(others) > 0 {
 			others[0].text = s.said
 		}
 	}
@@ -486,7 +490,12 @@ func resetSkips(t *table) {
 		if !isReset(s.err) {
 			return
 		}
-		for _, other := range t.seats[slices.Index(t.seats, s)+1:] {
+		i := slices.Index(t.seats, s)
+		next := t.seats[i+1:]
+		if len(t.seats) > 2 {
+			next = slices.Concat(next, t.seats[:i])
+		}
+		for _, other := range next {
 			if other.asked != "" {
 				other.n = 1
 				break

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // table is a server that keeps all of its clients, and what has come of their
@@ -24,6 +25,7 @@ type table struct {
 	piece  func(s *seat, p []byte)                  // p has come, and the message is not whole
 	whole  func(s *seat, p []byte) (message []byte) // p has come, and the message is whole
 	gone   func(s *seat)                            // before s gives up its seat
+	reset  func(s *seat)                            // the server has ended the connection, and s did not wait for that
 	answer func(s *seat, b []byte) (to *seat, text []byte)
 	waits  func(s *seat) bool // whether the answer to s is given only in the next turn
 
@@ -68,7 +70,7 @@ const (
 	short, most = 1 << 10, 2
 	// turn is how long a loop sleeps at most: longer than those take who
 	// speak right after one another.
-	turn = 3 * head
+	turn = 2 * head
 )
 
 // atTable is a server with one table, and what set replaces of it.
@@ -79,6 +81,7 @@ func atTable(streams func() stream, set func(t *table)) change {
 			piece:  func(s *seat, p []byte) { s.held = append(s.held, p...) },
 			whole:  func(s *seat, p []byte) []byte { return slices.Concat(s.held, p) },
 			gone:   func(*seat) {},
+			reset:  func(*seat) {},
 			answer: func(s *seat, b []byte) (*seat, []byte) { return s, b },
 			waits:  func(*seat) bool { return false },
 		}
@@ -99,6 +102,9 @@ func (t *table) admit(s *seat) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if s.left {
+			if isReset(err) {
+				t.reset(s)
+			}
 			return n, err
 		}
 		out := t.hear(s, b[:n])
@@ -240,24 +246,47 @@ func inLines() stream {
 	}
 }
 
-// inFrames is a stream of WebSocket. Only a short message in one frame is held
-// back.
-func inFrames() stream {
-	var request headCutter
-	frames := wsDecoder{most: 1 << 20}
-	asked := false
-	return stream{
-		ends: func(p []byte) bool {
-			if !asked {
-				if _, p, asked = request.feed(bytes.Clone(p)); !asked {
-					return false
+// inFrames is a stream of WebSocket. Only short frames are held back, and those
+// of a message in fragments one by one unless it is to be whole.
+func inFrames(whole bool) func() stream {
+	return func() stream {
+		var request headCutter
+		frames := wsDecoder{most: 1 << 20}
+		asked, inside := false, false
+		return stream{
+			ends: func(p []byte) bool {
+				if !asked {
+					if _, p, asked = request.feed(bytes.Clone(p)); !asked {
+						return false
+					}
 				}
-			}
-			frames.feed(p, func(wsFrame) (pass, more bool) { return false, true }, nil)
-			return len(frames.buf) == 0 && frames.rest == 0
-		},
-		begins: func(p []byte) bool {
-			return asked && (p[0] == 0x80|wsText || p[0] == 0x80|wsBinary) && (len(p) < 2 || p[1] >= 0x80 && p[1] < 0x80|126)
-		},
+				frames.feed(p, func(f wsFrame) (pass, more bool) {
+					if !f.control() {
+						inside = whole && !f.fin
+					}
+					return false, true
+				}, nil)
+				return len(frames.buf) == 0 && frames.rest == 0 && !inside
+			},
+			begins: func(p []byte) bool { return asked && beginsMessage(p) },
+		}
 	}
+}
+
+// beginsMessage says whether p may be the beginning of one ordinary message.
+func beginsMessage(p []byte) bool {
+	d := wsDecoder{most: 125}
+	ordinary := true
+	next := func(op byte) bool { return op == wsContinuation }
+	first := func(op byte) bool { return op == wsText || op == wsBinary }
+	is := first
+	d.feed(p, func(f wsFrame) (pass, more bool) {
+		ordinary = ordinary && is(f.op) && !f.fin && f.masked && f.rsv == 0 && !f.huge && utf8.Valid(f.payload)
+		is = next
+		return false, ordinary
+	}, nil)
+	if rest := d.buf; ordinary && len(rest) > 0 {
+		ordinary = rest[0]&0x70 == 0 && is(rest[0]&15) && (len(rest) < 2 || rest[1] >= 0x80 && rest[1] < 0x80|126)
+	}
+	return ordinary
 }
