@@ -64,7 +64,7 @@ func (m Conversation) messages(c *specs.Case, actors int, whole bool) [][]messag
 		for turn := range mostMessages {
 			var next message
 			if m.Partial != nil && !whole && c.IntN(2) == 0 {
-				head, tail, answer := m.Partial(c, i+actors*turn)
+				head, tail, answer := m.Partial(c, i+turn) // neighbours in time differ, as those in place do
 				next = message{text: head + tail, cuts: []int{len(head)}, answer: answer}
 				if n := len(head); n > 1 && c.IntN(2) == 0 {
 					next.cuts = []int{1 + c.IntN(n-1), n}
@@ -100,9 +100,9 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 		} else {
 			a.piece = 0
 			a.message++
-			step.Hears = c.IntN(3) > 0
+			step.Hears = c.IntN(2) == 0
 		}
-		a.on = true
+		a.on = !(m.Once && step.Hears)
 		steps = append(steps, step)
 	}
 	act := func(i int, do specs.Action) {
@@ -114,19 +114,23 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 		a.on = do == specs.Connects
 		steps = append(steps, specs.Step{Client: i + 1, Do: do})
 	}
+	some := 1 // of 8
+	if m.Once {
+		some = 2 // that is all that can be mixed up
+	}
 	for range 10 + c.IntN(16) {
 		i := c.IntN(len(actors))
 		a, chance := &actors[i], c.IntN(8)
 		vanish := []specs.Action{specs.Closes, specs.Resets}[c.IntN(2)]
 		switch {
-		case a.on && abrupt && chance == 0:
+		case a.on && abrupt && chance < some:
 			act(i, vanish)
 		case a.piece > 0:
 			send(i)
-		case a.on && chance == 1:
+		case a.on && chance >= some && chance < 2*some:
 			act(i, specs.Leaves)
 		case a.message == len(all[i]):
-		case !a.on && chance < 2:
+		case !a.on && chance < 2*some:
 			act(i, specs.Connects)
 		default:
 			send(i)
@@ -160,6 +164,7 @@ func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, s
 			hear(i)
 			if clients[i] == nil {
 				clients[i] = m.dial(c)
+				c.Pause(c.Timing().Gap / 2)
 			}
 		}
 		client := clients[i]
@@ -307,9 +312,6 @@ func (e explorer) explore() {
 		e.c.Note("messages were not cut, because a part of one keeps everybody else waiting")
 	}
 	schedules := e.schedules
-	if e.m.Once {
-		schedules /= 2 // each message takes a connection of its own
-	}
 	began := time.Now()
 	tried, steps := 0, 0
 	for n := 1; budget > 0 && time.Since(began) < budget || budget == 0 && n <= schedules; n++ {
