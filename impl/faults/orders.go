@@ -42,8 +42,8 @@ func orderFaults(protocol string) []Fault {
 				Text: "Sends the answer to a message that came in pieces to a client that has connected between them and said nothing."},
 			{Name: "quit-drops-answers-due", change: atTable(inLines, quitDropsAnswers),
 				Text: "Writes its answers in the next turn of its loop, and throws away those that are due to others when a client quits."},
-			{Name: "two-leave-idle-dropped", change: atTable(inLines, idleDropped),
-				Text: "Drops clients that are idle while two others leave that it has served."},
+			{Name: "second-leaver-skips-one", change: atTable(inLines, secondLeaverSkips),
+				Text: "Makes its list shorter when a second client quits, and misses what one of those that it has served says next."},
 			{Name: "list-cut-in-the-middle", change: atTable(inLines, listCut),
 				Text: "Takes a client out of its list together with all that came after it, if one before it is in the middle of a message."},
 			{Name: "unfinished-line-inherited", change: atTable(inLines, inherited),
@@ -302,34 +302,30 @@ func quitDropsAnswers(t *table) {
 
 func quits(line []byte) bool { return string(bytes.TrimRight(line, "\r\n")) == "quit" }
 
-func idleDropped(t *table) {
+func secondLeaverSkips(t *table) {
 	left := 0
 	whole := t.whole
 	t.whole = func(s *seat, p []byte) []byte {
 		m := whole(s, p)
-		if !quits(m) {
-			s.n = left + 1 // how many had left when it spoke last, and one
+		switch {
+		case quits(m):
+			if left++; left%2 == 0 {
+				for _, other := range t.others(s) {
+					if other.asked != "" { // who has just come is looked for
+						other.n = 1
+						break
+					}
+				}
+			}
+		case s.n == 1:
+			s.n = 0
+			return nil
 		}
 		return m
 	}
-	t.gone = func(s *seat) {
+	t.gone = func(*seat) {
 		if len(t.seats) == 1 {
 			left = 0
-		}
-		if s.n == 0 {
-			return // visitors who said nothing have no place in the list
-		}
-		if left++; left < 2 {
-			return
-		}
-		for _, other := range t.others(s) {
-			if other.pieces == 0 && other.n <= 1 {
-				other.c.Conn.Close()
-			}
-		}
-		left = 0
-		for _, other := range t.seats {
-			other.n = min(other.n, 1)
 		}
 	}
 }

@@ -53,8 +53,8 @@ func schedules() map[string][]act {
 			says("A", "three\r\n"), hears("A", echoed("one, two, three"))},
 		"echo/silent-newcomer-answered": {says("A", "be"), connects("B"), says("A", "gun\r\n"), hears("A", echoed("begun"))},
 		"echo/quit-drops-answers-due":   {says("B", "b\r\n"), hears("B", echoed("b")), says("A", "a\r\n"), leaves("B"), hears("A", echoed("a"))},
-		"echo/two-leave-idle-dropped": {connects("C"), says("A", "a\r\n"), hears("A", echoed("a")), says("B", "b\r\n"), hears("B", echoed("b")),
-			leaves("A"), leaves("B"), says("C", "c\r\n"), hears("C", echoed("c"))},
+		"echo/second-leaver-skips-one": {says("A", "a\r\n"), hears("A", echoed("a")), connects("B"), connects("C"),
+			leaves("B"), leaves("C"), says("A", "more\r\n"), hears("A", echoed("more"))},
 		"echo/list-cut-in-the-middle":    {says("A", "a"), connects("B"), connects("C"), leaves("B"), says("C", "c\r\n"), hears("C", echoed("c"))},
 		"echo/unfinished-line-inherited": {says("A", "a"), says("B", "b"), closes("A"), says("C", "c\r\n"), hears("C", echoed("c"))},
 
