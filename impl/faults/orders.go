@@ -70,8 +70,8 @@ func orderFaults(protocol string) []Fault {
 				Text: "Takes a client out of the middle of its list together with those that came after it, who are heard no more once they have been served."},
 			{Name: "leaver-drops-answers-due", change: atTable(inReads, leaverDropsAnswers),
 				Text: "Serves three clients or more in turns and writes what is due in the next one, but throws it away when another of them leaves."},
-			{Name: "reset-skips-the-next", change: atTable(inReads, resetSkips),
-				Text: "Skips a place of its list when a client resets the connection, so that what comes next from one that it has served is lost."},
+			{Name: "reset-ends-the-round", change: atTable(inReads, resetEndsRound),
+				Text: "Throws away what comes next from the clients that it has served when one of three or more resets the connection."},
 		}
 	case "pid":
 		list = []Fault{
@@ -473,7 +473,7 @@ func leaverDropsAnswers(t *table) {
 	}
 }
 
-func resetSkips(t *table) {
+func resetEndsRound(t *table) {
 	whole := t.whole
 	t.whole = func(s *seat, p []byte) []byte {
 		if s.n == 1 {
@@ -486,15 +486,13 @@ func resetSkips(t *table) {
 		if !isReset(s.err) {
 			return
 		}
-		i := slices.Index(t.seats, s)
-		next := t.seats[i+1:]
-		if len(t.seats) > 2 {
-			next = slices.Concat(next, t.seats[:i])
+		others := t.others(s)
+		if len(others) < 2 {
+			return
 		}
-		for _, other := range next {
+		for _, other := range others {
 			if other.asked != "" {
 				other.n = 1
-				break
 			}
 		}
 	}

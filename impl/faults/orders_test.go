@@ -70,7 +70,7 @@ func schedules() map[string][]act {
 
 		"raw/list-cut-in-the-middle":     {connects("A"), connects("B"), says("C", "c"), hears("C", "c"), leaves("B"), says("C", "more"), hears("C", "more")},
 		"raw/leaver-drops-answers-due":   {connects("B"), connects("C"), says("A", "a"), leaves("B"), hears("A", "a")},
-		"raw/reset-skips-the-next":       {connects("A"), says("B", "b"), hears("B", "b"), resets("A"), says("B", "more"), hears("B", "more")},
+		"raw/reset-ends-the-round":       {connects("A"), connects("C"), says("B", "b"), hears("B", "b"), resets("A"), says("B", "more"), hears("B", "more")},
 		"pid/silent-leaver-loosens-list": {connects("A"), connects("B"), leaves("B"), says("C", "c"), hears("C", "4711: c")},
 		"pid/reset-loosens-list":         {connects("A"), connects("B"), resets("B"), says("C", "c"), hears("C", "4711: c")},
 

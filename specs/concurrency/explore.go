@@ -115,7 +115,7 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 		steps = append(steps, specs.Step{Client: i + 1, Do: do})
 	}
 	some := 1 // of 8
-	if m.Once {
+	if m.Partial == nil {
 		some = 2 // that is all that can be mixed up
 	}
 	for range 10 + c.IntN(16) {
