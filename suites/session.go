@@ -40,6 +40,11 @@ type session struct {
 	explore  specs.Exploration
 	observed specs.Observations
 
+	// profiled and counted are what was found out of the clients when everything
+	// else had ended; counted is empty where that says nothing new.
+	profiled report.Profile
+	counted  specs.Concurrency
+
 	// room is how many connections may be open at once. A case holds the lock
 	// for reading while it runs; whoever must be alone holds it for writing.
 	room  *semaphore.Weighted

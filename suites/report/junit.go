@@ -142,6 +142,11 @@ func junitSuiteOf(r *Report, protocol string, results []Result) junitSuite {
 	value("protocol", protocol)
 	value("dialect", dialect(r.Target))
 	value("concurrency", r.Target.Concurrency.Class)
+	for _, p := range r.Target.Concurrency.Profile {
+		if p.Protocol == protocol && p.LeftOut == "" {
+			s.Properties = append(s.Properties, p.properties()...)
+		}
+	}
 	value("seed", strconv.FormatInt(r.Run.Seed, 10))
 	value("strict", strconv.FormatBool(r.Run.Strict))
 	value("tool", strings.TrimSpace(r.Tool.Name+" "+r.Tool.Version))

@@ -61,12 +61,14 @@ type Concurrency struct {
 	Class    string `json:"class"` // serial, bounded, concurrent; unknown when no client was served
 	Bound    int    `json:"bound"` // clients served at once; for concurrent, at least
 	Evidence string `json:"evidence,omitempty"`
+
+	Profile []Profile `json:"profile"` // one for each protocol, or for each of its transports
 }
 
 // Exit is one end of the started command that conform did not bring about.
 type Exit struct {
 	Status string   `json:"status"`           // "exited with code 1", "killed by signal 11 (segmentation fault)"
-	During string   `json:"during,omitempty"` // the requirement that was being tested
+	During string   `json:"during,omitempty"` // the requirement that was being tested, or what else was done
 	Output []string `json:"output,omitempty"` // the last lines that it wrote, escaped
 }
 

@@ -96,6 +96,7 @@ func WriteTerminal(w io.Writer, r *Report, o TerminalOptions) error {
 		p.folded(r)
 		p.exits(r)
 		p.retried(r)
+		p.clients(r)
 	}
 	p.sections(r)
 	text := headline(r)
