@@ -7,7 +7,8 @@ import (
 
 // orderFaults are those that show only when what several clients do happens in
 // one of few orders: each needs two or three things to come together. Without
-// them nothing is wrong, and when the clients have left all is well again.
+// them nothing is wrong, and when the clients have left all is well again, but
+// for the one that counts.
 func orderFaults(protocol string) []Fault {
 	var list []Fault
 	switch protocol {

@@ -158,7 +158,7 @@ func (p *player) all(acts []act) error {
 			return fmt.Errorf("%s %s %q: %w", a.who, a.does, a.text, err)
 		}
 		if a.does != "hears" && (i+1 == len(acts) || acts[i+1].does != "hears") {
-			time.Sleep(15 * time.Millisecond) // for it to arrive before what follows
+			time.Sleep(8 * time.Millisecond) // for it to arrive before what follows
 		}
 	}
 	for who, c := range p.clients {
@@ -186,7 +186,7 @@ func (p *player) one(a act) error {
 			return err
 		}
 	}
-	c.SetReadDeadline(time.Now().Add(400 * time.Millisecond))
+	c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
 	var err error
 	switch a.does {
 	case "says":
@@ -209,7 +209,7 @@ func (p *player) one(a act) error {
 }
 
 func (p *player) greet(c *net.TCPConn) error {
-	c.SetReadDeadline(time.Now().Add(400 * time.Millisecond))
+	c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
 	switch p.protocol {
 	case "calc":
 		return expect(c, "<welcome: starting in sum mode>\n")

@@ -222,7 +222,7 @@ func (t *table) unfinished(but *seat) []*seat {
 // taken for the beginning of one.
 func (s *seat) lose() { s.held, s.pieces = nil, 0 }
 
-// reads is a stream whose reads are messages.
+// inReads is a stream whose reads are messages.
 func inReads() stream {
 	return stream{ends: func([]byte) bool { return true }}
 }
