@@ -26,8 +26,8 @@ func orderFaults(protocol string) []Fault {
 				Text: "Does not answer a question while the answer to the same one is due to another client and a third is in the middle of its own."},
 			{Name: "newcomer-takes-answer", change: atTable(inQuestions, newcomerTakesAnswer),
 				Text: "Sends an answer that is due while a third client is in the middle of a message to the client that has just connected."},
-			{Name: "two-newcomers", change: atTable(inQuestions, twoNewcomers),
-				Text: "Loses what has come of a message when a second client connects before the rest comes."},
+			{Name: "place-taken-over", change: atTable(inQuestions, placeTakenOver),
+				Text: "Loses what has come of a message when one client leaves and another takes its place before the rest comes."},
 			{Name: "lost-once-in-fifty", change: atTable(inQuestions, onceInFifty),
 				Text: "Loses every fiftieth of the answers that it gives while another client is in the middle of a message."},
 			{Name: "vanishing-clears-all", change: atTable(inQuestions, vanishingClearsAll),
@@ -42,11 +42,11 @@ func orderFaults(protocol string) []Fault {
 			{Name: "silent-newcomer-answered", change: atTable(inLines, newcomerAnswered),
 				Text: "Sends the answer to a message that came in pieces to a client that has connected between them and said nothing."},
 			{Name: "quit-drops-answers-due", change: atTable(inLines, quitDropsAnswers),
-				Text: "Writes its answers in the next turn of its loop, and throws away those that are due to others when a client quits."},
+				Text: "Writes all answers to a client but the first in the next turn of its loop, and throws away those that are due when another one quits."},
 			{Name: "second-leaver-skips-one", change: atTable(inLines, secondLeaverSkips),
 				Text: "Makes its list shorter when a second client quits, and misses what one of those that it has served says next."},
 			{Name: "list-cut-in-the-middle", change: atTable(inLines, listCut),
-				Text: "Takes a client out of its list together with all that came after it, if one before it is in the middle of a message."},
+				Text: "Takes a client out of its list together with all that came after it, if another one is in the middle of a message."},
 			{Name: "unfinished-line-inherited", change: atTable(inLines, inherited),
 				Text: "Gives the unfinished message of a client that vanished to a newcomer, if another client is in the middle of one."},
 		}
@@ -70,7 +70,7 @@ func orderFaults(protocol string) []Fault {
 			{Name: "list-cut-in-the-middle", change: atTable(inReads, servedCutsList),
 				Text: "Takes a client out of the middle of its list together with those that came after it, who are heard no more once they have been served."},
 			{Name: "leaver-drops-answers-due", change: atTable(inReads, leaverDropsAnswers),
-				Text: "Serves three clients or more in turns and writes what is due in the next one, but throws it away when another of them leaves."},
+				Text: "Writes all answers to a client but the first in the next turn of its loop if it has three or more, and throws away those that are due when another one leaves."},
 			{Name: "reset-ends-the-round", change: atTable(inReads, resetEndsRound),
 				Text: "Throws away what comes next from the clients that it has served when one of three or more resets the connection."},
 		}
@@ -180,7 +180,7 @@ func newcomerTakesAnswer(t *table) {
 	}
 }
 
-func twoNewcomers(t *table) {
+func placeTakenOver(t *table) {
 	piece := t.piece
 	t.piece = func(s *seat, p []byte) {
 		if s.pieces == 0 {
@@ -188,9 +188,14 @@ func twoNewcomers(t *table) {
 		}
 		piece(s, p)
 	}
+	t.gone = func(s *seat) {
+		for _, other := range t.unfinished(s) {
+			other.n = 1
+		}
+	}
 	t.came = func(s *seat) {
 		for _, other := range t.unfinished(s) {
-			if other.n++; other.n == 2 {
+			if other.n == 1 {
 				other.lose()
 			}
 		}
@@ -290,7 +295,7 @@ func newcomerAnswered(t *table) {
 }
 
 func quitDropsAnswers(t *table) {
-	t.waits = func(s *seat) bool { return len(t.seats) > 1 }
+	t.waits = func(s *seat) bool { return len(t.seats) > 1 && s.said != nil }
 	whole := t.whole
 	t.whole = func(s *seat, p []byte) []byte {
 		m := whole(s, p)
@@ -333,9 +338,8 @@ func secondLeaverSkips(t *table) {
 
 func listCut(t *table) {
 	t.gone = func(s *seat) {
-		i := slices.Index(t.seats, s)
-		if slices.ContainsFunc(t.seats[:i], func(other *seat) bool { return other.pieces > 0 }) {
-			for _, other := range t.seats[i:] {
+		if len(t.unfinished(s)) > 0 {
+			for _, other := range t.seats[slices.Index(t.seats, s):] {
 				other.deaf = true
 			}
 		}
@@ -468,7 +472,7 @@ func leaverDropsAnswers(t *table) {
 		return whole(s, p)
 	}
 	// Who says a lot may not read, and nobody is to wait for it.
-	t.waits = func(s *seat) bool { return len(t.seats) > 2 && s.n < 32<<10 }
+	t.waits = func(s *seat) bool { return len(t.seats) > 2 && s.said != nil && s.n < 32<<10 }
 	t.gone = func(s *seat) {
 		t.outbox = slices.DeleteFunc(t.outbox, func(l letter) bool { return l.to != s })
 	}

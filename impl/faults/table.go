@@ -70,7 +70,7 @@ const (
 	short, most = 1 << 10, 2
 	// turn is how long a loop sleeps at most: longer than those take who
 	// speak right after one another.
-	turn = 2 * head
+	turn = 3 * head / 2
 )
 
 // atTable is a server with one table, and what set replaces of it.
@@ -177,8 +177,9 @@ func (t *table) say(s *seat, b []byte) (to *seat, text []byte, posted bool) {
 		return s, b, false
 	}
 	to, text = t.answer(s, b)
+	waits := t.waits(s)
 	s.said = bytes.Clone(b[:min(len(b), short)])
-	if len(text) > short || !t.waits(s) {
+	if len(text) > short || !waits {
 		if slices.ContainsFunc(t.outbox, func(l letter) bool { return l.to == to }) {
 			t.deliver()
 		}

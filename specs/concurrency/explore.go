@@ -114,23 +114,23 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 		a.on = do == specs.Connects
 		steps = append(steps, specs.Step{Client: i + 1, Do: do})
 	}
-	some := 1 // of 8
+	silent := 2 // of 8
 	if m.Partial == nil {
-		some = 2 // that is all that can be mixed up
+		silent = 4 // who says nothing yet is all that can be mixed up
 	}
 	for range 10 + c.IntN(16) {
 		i := c.IntN(len(actors))
 		a, chance := &actors[i], c.IntN(8)
 		vanish := []specs.Action{specs.Closes, specs.Resets}[c.IntN(2)]
 		switch {
-		case a.on && abrupt && chance < some:
+		case a.on && abrupt && chance < 2:
 			act(i, vanish)
 		case a.piece > 0:
 			send(i)
-		case a.on && chance >= some && chance < 2*some:
+		case a.on && (chance < 2 || abrupt && chance == 2):
 			act(i, specs.Leaves)
 		case a.message == len(all[i]):
-		case !a.on && chance < 2*some:
+		case !a.on && chance < silent:
 			act(i, specs.Connects)
 		default:
 			send(i)
