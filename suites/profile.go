@@ -31,6 +31,9 @@ const (
 	// profileRecovery is how long a new client may take when all others have
 	// left: long enough for one such repetition.
 	profileRecovery = 1600 * time.Millisecond
+	// profileIdle is how long a server is watched that has nothing to do: its
+	// processor time is known in steps of 10 ms.
+	profileIdle = 200 * time.Millisecond
 	// profileRoom is how much time a run must have left.
 	profileRoom = 6 * time.Second
 	// lagging is how many more connections may have to come until one that
@@ -271,6 +274,7 @@ func (p *probe) run(c *specs.Case) {
 	n := len(p.here)
 	p.leave(nil, p.here...)
 	p.recovery(n)
+	p.idle()
 }
 
 // count connects one client after the other, each staying, until one is not
@@ -488,6 +492,31 @@ func (p *probe) recovery(n int) {
 	if v.Client != nil {
 		p.leave(nil, v)
 	}
+}
+
+// idle looks whether a server that conform has started rests when nobody is there.
+// From outside one that spins looks like one that waits.
+func (p *probe) idle() {
+	s := p.session
+	if s.process == nil {
+		return
+	}
+	p.c.Pause(s.timing.Quiet) // in which it clears up
+	before, known := s.process.Busy()
+	began := time.Now()
+	p.c.Pause(profileIdle)
+	after, still := s.process.Busy()
+	took := time.Since(began)
+	if !known || !still || s.exited() {
+		return
+	}
+	used := after - before
+	fact := report.Fact{Name: report.FactIdle, Finding: "rests",
+		Evidence: fmt.Sprintf("%s of processor time within %s, when all clients had left", used, short(took))}
+	if used >= took/3 { // a busy machine gives it no more
+		fact.Finding = "spins"
+	}
+	p.fact(fact)
 }
 
 // ended says whether the started process has ended, or does so within d.

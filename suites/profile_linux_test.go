@@ -1,7 +1,9 @@
 package suites_test
 
 import (
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -51,5 +53,24 @@ func TestAFullQueueIsFoundOut(t *testing.T) {
 			}
 			checkTimeline(t, r.Target.Concurrency.Profile[0])
 		})
+	}
+}
+
+func TestAServerThatNeverRestsIsFoundOut(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[string]string{"1": "rests", "spins": "spins"} {
+		t.Setenv("CONFORM_TEST_SERVER", mode)
+		r := run(t, suites.Plan{Exec: fmt.Sprintf("'%s'", exe), Protocol: "zen", Only: several})
+		if got := facts(t, r)["idle"]; got != want {
+			t.Errorf("%s: found %q, want %q: %+v", mode, got, want, r.Target.Concurrency.Profile[0].Facts)
+		}
+	}
+	// Of a server that somebody else has started nobody knows.
+	r := run(t, suites.Plan{Target: start(t, zen.New, nil), Protocol: "zen", Only: several})
+	if got, found := facts(t, r)["idle"]; found {
+		t.Errorf("found %q of a server that conform has not started", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 // serverProcess is zen, and dies of a NUL in a question or, as a crowd, of the
-// sixtieth client at once.
+// sixtieth client at once. One that spins never rests.
 func serverProcess() {
 	ln, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
 	if err != nil {
@@ -54,6 +55,13 @@ func serverProcess() {
 			}
 			return conn
 		}}
+	}
+	if os.Getenv("CONFORM_TEST_SERVER") == "spins" {
+		go func() {
+			for {
+				runtime.Gosched()
+			}
+		}()
 	}
 	server := serve.Start(ln, func() impl.Handler {
 		return changed{zen.New(), func(p []byte) []byte {

@@ -203,21 +203,15 @@ func junitCaseOf(r *Report, res Result) junitCase {
 		outcome.Type = shorten(string(res.Reason.Code), maxXMLMessage)
 	}
 	evidence := false
-	switch res.Verdict {
-	case specs.Fail:
+	switch status(r, res) {
+	case statusFailed:
 		c.Failure, evidence = outcome, true
-	case specs.NonStrict:
-		if r.Run.Strict {
-			c.Failure, evidence = outcome, true
-		}
-	case specs.Pass, specs.SlowPass, specs.Info:
-	case specs.Skipped, specs.Unsupported:
+	case statusPassed:
+	case statusSkipped:
 		outcome.Type = "" // of a skipped testcase only the message is read
 		c.Skipped = outcome
-	case specs.Blocked:
-		c.Error = outcome
 	default:
-		c.Error, evidence = outcome, true
+		c.Error, evidence = outcome, res.Verdict != specs.Blocked
 	}
 	var out string
 	if evidence {

@@ -30,6 +30,7 @@ type Profile struct {
 //	                   served), or Clients of them are made and wait, and then: waits (no end was found), stalls
 //	                   (no answer to the next), refuses, closes (the next is accepted and ended); unknown
 //	recovery           a new client when all of them have left:            recovers, fails, died
+//	idle               the started server while nobody asks anything:      rests, spins (it takes a processor)
 //
 // A fact that makes no sense for a protocol, or that no requirement of it and no
 // probe is about, is left out.
@@ -44,7 +45,7 @@ type Fact struct {
 
 // FactNames are the names of facts, in the order in which they are told.
 var FactNames = []string{FactServedAtOnce, FactAccepting, FactPartialMessage, FactSilentClient, FactUnreadAnswers, FactSlowHandshake,
-	FactChurn, FactArrivingTogether, FactBacklog, FactRecovery}
+	FactChurn, FactArrivingTogether, FactBacklog, FactRecovery, FactIdle}
 
 const (
 	FactServedAtOnce     = "served-at-once"
@@ -57,6 +58,7 @@ const (
 	FactArrivingTogether = "arriving-together"
 	FactBacklog          = "backlog"
 	FactRecovery         = "recovery"
+	FactIdle             = "idle"
 )
 
 // Visit is one client of the timeline. Times are milliseconds since the count
@@ -126,6 +128,8 @@ func (p Profile) text() (parts []string) {
 			add("recovers in %s", milliseconds(f.AfterMS))
 		case "recovery fails":
 			add("does not recover")
+		case "idle spins":
+			add("it takes a processor while nobody asks anything")
 		case "recovery died":
 			add("dies of many clients")
 		}

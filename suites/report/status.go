@@ -13,8 +13,16 @@ const (
 )
 
 // status says what a result is in a run: what is only nonstrict fails under
-// --strict.
+// --strict, and what the baseline knows does not, unless it passes.
 func status(r *Report, res Result) testStatus {
+	if res.Known != nil {
+		switch res.Known.As {
+		case ExpectedFail:
+			return statusSkipped
+		case UnexpectedPass:
+			return statusFailed
+		}
+	}
 	switch res.Verdict {
 	case specs.Pass, specs.SlowPass, specs.Info:
 		return statusPassed
