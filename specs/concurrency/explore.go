@@ -148,6 +148,7 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 // owes each of them. step is called before each step.
 func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, step func(i int)) {
 	clients, due := make([]*specs.Client, len(all)), make([]Answer, len(all))
+	inside := make([]bool, len(all)) // a message
 	hear := func(i int) {
 		if answer := due[i]; answer != nil {
 			due[i] = nil
@@ -168,6 +169,7 @@ func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, s
 			}
 		}
 		client := clients[i]
+		inside[i] = s.Do == specs.Sends && !s.Ends
 		switch s.Do {
 		case specs.Sends:
 			say := all[i][s.Message-1]
@@ -202,11 +204,23 @@ func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, s
 	for i := range clients {
 		hear(i)
 	}
+	// What a client says by way of farewell would be taken for the rest of its
+	// message, and answered.
+	breakOff := func() {
+		for i, client := range clients {
+			if client != nil && inside[i] {
+				client.Close()
+				clients[i] = nil
+			}
+		}
+	}
 	if serves := c.Serves(); serves.Class == specs.Concurrent || serves.Bound > len(all) {
 		// Beside the others, so that what comes to one that has not asked shows.
 		m.ask(c, m.dial(c), len(all), 0)
+		breakOff()
 		return
 	}
+	breakOff()
 	for _, client := range clients {
 		if client != nil {
 			client.NothingLeftOver()
