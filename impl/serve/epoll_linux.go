@@ -9,12 +9,15 @@ import (
 // epoll serves all clients in one loop. The kernel keeps the list of sockets,
 // and tells each time only what has changed.
 //
-// Edge-triggered, it tells a change once. Whoever stops reading before the
-// kernel says that there is no more will not be told of the rest: not of the
-// second client of two that came together, not of the bytes beyond the buffer,
-// not of the FIN behind them. So the loop remembers who is ready, from the
-// edge until read or write says EAGAIN, and goes round those in turns: one
-// that always has more to say gets as much of the loop as any other.
+// Edge-triggered, it tells a change once. Whoever stops reading while there is
+// more will not be told of the rest: not of the second client of two that came
+// together, not of the bytes beyond the buffer, not of the FIN behind them. So
+// the loop remembers who is ready, from the edge until there is no more, and
+// goes round those in turns: one that always has more to say gets as much of the
+// loop as any other. That there is no more is what EAGAIN says, and what a read
+// says that gives less than it could, which spares a call for each message.
+// Behind such a read there may be a FIN, which EPOLLRDHUP tells of: then it is
+// read to the end.
 //
 // Room to write is news only to a connection that waits for it. It asks for
 // EPOLLOUT when a write has said EAGAIN; to ask again is to be told again, so
