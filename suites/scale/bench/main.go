@@ -248,7 +248,7 @@ func (b *bench) compare(title string, subjects []subject, protocols, sizes []str
 				}
 				for _, s := range subjects {
 					order = append(order, func() error {
-						got, err := b.measure(s, protocol, clients)
+						got, err := b.measure(s, protocol, clients, 0)
 						if err != nil {
 							return fmt.Errorf("%s, %s, %d clients: %w", s.name, protocol, clients, err)
 						}
@@ -312,8 +312,9 @@ func (b *bench) compare(title string, subjects []subject, protocols, sizes []str
 	return nil
 }
 
-// measure runs a pair and measures one side of it.
-func (b *bench) measure(s subject, protocol string, clients int) (sample, error) {
+// measure runs a pair and measures one side of it, while so many more
+// connections are open that say nothing.
+func (b *bench) measure(s subject, protocol string, clients, idle int) (sample, error) {
 	port, err := freePort()
 	if err != nil {
 		return sample{}, err
@@ -333,13 +334,20 @@ func (b *bench) measure(s subject, protocol string, clients int) (sample, error)
 	if !s.client {
 		serverArgs, clientArgs, counters = s.start, b.cClient, byClient
 	}
-	server, err := begin(0, serverArgs(protocol, port, clients, byServer.path))
+	server, err := begin(0, serverArgs(protocol, port, clients+idle, byServer.path))
 	if err != nil {
 		return sample{}, err
 	}
 	defer server.end()
 	if err := listens(port); err != nil {
 		return sample{}, err
+	}
+	for range idle {
+		c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), 10*time.Second)
+		if err != nil {
+			return sample{}, err
+		}
+		defer c.Close()
 	}
 	began := time.Now()
 	peer, err := begin(1, clientArgs(protocol, port, clients, byClient.path))

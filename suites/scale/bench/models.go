@@ -21,8 +21,14 @@ import (
 	"conform/impl/serve"
 )
 
-// short stands for a number of clients in a key: connections of one round trip.
-const short = 0
+// These stand for numbers of clients in a key.
+const (
+	short  = 0  // connections of one round trip each
+	amidst = -1 // a few talk, many are idle
+)
+
+// few talk amidst many that are idle: for a server at rest most of the time.
+const few, many = 10, 5000
 
 // visitors is how many short connections are under way at once.
 const visitors = 16
@@ -65,16 +71,19 @@ func (b *bench) tabulate(protocols, sizes []string) error {
 		var order []func() error
 		for _, protocol := range protocols {
 			for _, s := range subjects {
-				for _, n := range append([]int{short}, clients...) {
-					if s.most > 0 && n > s.most {
+				for _, n := range append([]int{short, amidst}, clients...) {
+					if s.most > 0 && (n > s.most || n == amidst && few+many > s.most) {
 						continue
 					}
 					order = append(order, func() (err error) {
 						var got sample
-						if n == short {
+						switch n {
+						case short:
 							got, err = b.measureShort(s, protocol)
-						} else {
-							got, err = b.measure(s, protocol, n)
+						case amidst:
+							got, err = b.measure(s, protocol, few, many)
+						default:
+							got, err = b.measure(s, protocol, n, 0)
 						}
 						if err != nil {
 							return fmt.Errorf("%s, %s, %d clients: %w", s.name, protocol, n, err)
@@ -96,13 +105,13 @@ func (b *bench) tabulate(protocols, sizes []string) error {
 	}
 	for _, protocol := range protocols {
 		fmt.Printf("\nmodels, %s: %d rounds of %s, load average %s before and %s after\n\n", protocol, b.rounds, b.window, before, loadAverage())
-		head, line := "| model |", "|---|"
+		head, line := "| CPU µs a round trip with |", "|---|"
 		for _, n := range clients {
-			head += fmt.Sprintf(" CPU µs a round trip, %d |", n)
+			head += fmt.Sprintf(" %d |", n)
 			line += "---:|"
 		}
-		fmt.Println(head + " KiB a connection | CPU µs a short connection | short connections a second |")
-		fmt.Println(line + "---:|---:|---:|")
+		fmt.Printf("%s %d, and %d idle | KiB a connection | CPU µs a short connection | of these a second |\n", head, few, many)
+		fmt.Println(line + "---:|---:|---:|---:|")
 		for _, s := range subjects {
 			row := "| " + s.name + " |"
 			cell := func(n int) {
@@ -122,19 +131,24 @@ func (b *bench) tabulate(protocols, sizes []string) error {
 				}
 			}
 			memory := "–"
-			for i, n := range clients {
-				cell(n)
-				var many, few []float64
+			resident := func(n int) float64 {
+				var all []float64
 				for _, m := range samples[key{s.name, protocol, n}] {
-					many = append(many, m.memory)
+					all = append(all, m.memory)
 				}
-				for _, m := range samples[key{s.name, protocol, clients[0]}] {
-					few = append(few, m.memory)
-				}
-				if i > 0 && len(many) > 0 {
-					memory = fmt.Sprintf("%.1f", (median(many)-median(few))/float64(n-clients[0]))
+				return median(all)
+			}
+			each := func(n, connections int) {
+				if resident(n) > 0 && connections > clients[0] {
+					memory = fmt.Sprintf("%.1f", (resident(n)-resident(clients[0]))/float64(connections-clients[0]))
 				}
 			}
+			for _, n := range clients {
+				cell(n)
+				each(n, n)
+			}
+			cell(amidst)
+			each(amidst, few+many)
 			row += " " + memory + " |"
 			cell(short)
 			var rates []float64
