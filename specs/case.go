@@ -31,6 +31,8 @@ type Env struct {
 	// servers drop a new connection while another one ends: that is for the
 	// scenarios about it, and must not spoil every other case.
 	Door sync.Locker
+	// Explore says how much of the orders in which clients may speak is tried.
+	Explore Exploration
 }
 
 // Setting is the value of a dialect, and whether the user declared it or it
@@ -177,7 +179,9 @@ func (c *Case) result() Result {
 	defer c.mu.Unlock()
 	c.ended = true
 	c.outcome.Duration = time.Since(c.outcome.Started)
-	c.outcome.Transcript = c.transcript.Events()
+	if c.outcome.Transcript == nil {
+		c.outcome.Transcript = c.transcript.Events()
+	}
 	return c.outcome
 }
 
@@ -310,6 +314,41 @@ func (c *Case) Admit(v Verdict, r Reason, waited bool) {
 	c.record(v, r, waited)
 	c.Note("%s", r.Message)
 }
+
+// Try runs a body as a case of its own on the same target, and says what came of
+// it. What is random in it follows from the seed of the run and from number.
+// Answers are waited for patience times as long as in this case.
+func (c *Case) Try(number int, patience float64, body func(*Case)) Result {
+	spec, env := c.spec, c.env
+	spec.Body = body
+	env.Seed = env.Seed*0x9E3779B97F4A7C15 + uint64(number)
+	env.Timing.Answer = time.Duration(float64(env.Timing.Answer) * patience)
+	return Run(c.ctx, spec, env)
+}
+
+// Adopt ends the body with what came of a case that it has tried. Confirmed says
+// that it was tried often enough for a failure to count.
+func (c *Case) Adopt(r Result, confirmed bool) {
+	c.mu.Lock()
+	if !c.ended && severity[r.Verdict] > severity[c.outcome.Verdict] {
+		c.outcome.Verdict, c.outcome.Reason, c.outcome.Waited = r.Verdict, r.Reason, r.Waited
+		c.outcome.Transcript, c.outcome.Schedule, c.outcome.Confirmed = r.Transcript, r.Schedule, confirmed
+	}
+	c.mu.Unlock()
+	c.stop()
+}
+
+// Exploration says how long to go on with new schedules, and which one to play
+// again instead; nil for none.
+func (c *Case) Exploration() (budget time.Duration, again *Schedule) {
+	if s, ok := c.env.Explore.Again[c.spec.ID]; ok {
+		return 0, &s
+	}
+	return c.env.Explore.For, nil
+}
+
+// Over says that the run has to end: nothing more may be tried.
+func (c *Case) Over() bool { return c.ctx.Err() != nil }
 
 // Observe records something that a server has sent against a rule that holds
 // for all that it sends. The requirement that states the rule judges it, when
@@ -534,13 +573,7 @@ func (c *Case) Join() {
 // nothingLeftOver fails when a connection holds bytes that nobody expected.
 func (c *Case) nothingLeftOver() {
 	for _, cl := range c.clients {
-		switch s := cl.conn.State(); {
-		case cl.left.Load():
-		case cl.Session != nil:
-			cl.Session.LeftOver()
-		case s.Came():
-			cl.extra(s)
-		}
+		cl.NothingLeftOver()
 	}
 }
 

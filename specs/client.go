@@ -110,6 +110,18 @@ func (cl *Client) next() {
 	cl.answered, cl.exchange = false, cl.c.transcript.Len()
 }
 
+// NothingLeftOver fails the case for what the server has sent to a client that is
+// connected, and that nobody has asked for. Every case ends with it.
+func (cl *Client) NothingLeftOver() {
+	switch s := cl.conn.State(); {
+	case cl.left.Load():
+	case cl.Session != nil:
+		cl.Session.LeftOver()
+	case s.Came():
+		cl.extra(s)
+	}
+}
+
 // extra fails the case for bytes that follow a right answer.
 func (cl *Client) extra(s wire.State) {
 	if !cl.answered {

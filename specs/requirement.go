@@ -37,6 +37,7 @@ type Spec struct {
 	Slow      bool // takes more than a second even when it passes
 	Perilous  bool // may kill or hang a weak server: runs late, alone
 	Heavy     bool // moves or holds so much that the machine feels it
+	Explores  bool // tries random orders of clients
 	Last      bool // judges what the other cases have observed: runs after all of them
 
 	// Needs are facts about the target that nobody can see: without them the
@@ -96,6 +97,10 @@ func Perilous(s *Spec) { s.Perilous = true }
 // good part of a second: the self-test runs few of them at a time, and only
 // against the faults that are about load.
 func Heavy(s *Spec) { s.Heavy = true }
+
+// Explores marks a spec that tries random orders of clients, and makes smaller
+// what fails: the self-test runs it only against the faults that are about that.
+func Explores(s *Spec) { s.Explores = true }
 
 // Last marks a spec that runs when all the others have ended: it judges what
 // they have observed, see Case.Observed, or leaves a weak server unable to go on.

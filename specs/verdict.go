@@ -52,6 +52,7 @@ const (
 	Missing       Code = "missing"         // something that the requirement needs was not found on the target
 	Violation     Code = "violation"       // a rule for all that a server sends was broken
 	OtherKind     Code = "other-transport" // the requirement is about streams and the target talks in datagrams, or the other way round
+	TooFewServed  Code = "too-few-served"  // the requirement needs more clients at once than the target serves
 	WrongSource   Code = "wrong-source"    // a datagram came from another address than it was sent to
 	Deselected    Code = "deselected"      // the selection left it out
 	KitFault      Code = "kit-fault"       // a defect in conform
@@ -87,6 +88,11 @@ type Result struct {
 	Waited bool
 	// Longest is the longest that an expectation took to be met.
 	Longest time.Duration
+	// Schedule is the interleaving that a failure was found in; nil for none.
+	Schedule *Schedule
+	// Confirmed says that the case has seen its failure more than once, so
+	// that it need not be executed again to count.
+	Confirmed bool
 }
 
 func (r Reason) String() string { return fmt.Sprintf("%s: %s", r.Code, r.Message) }

@@ -1,6 +1,7 @@
 package suites
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -36,6 +37,12 @@ type Plan struct {
 	Pace    float64       // factor on every wait; 0 is 1
 	Seed    int64         // 0 draws one
 
+	// Explore is how long random orders of clients are tried for each protocol; 0
+	// is a small fixed number of them. Again holds schedules to be played again
+	// instead, by the ID of their requirement.
+	Explore time.Duration
+	Again   map[string]specs.Schedule
+
 	Insecure bool   // the certificate of a tls or wss target is not verified
 	CA       string // a file of PEM certificates that it is verified by; empty is the system's
 
@@ -49,6 +56,9 @@ type Plan struct {
 
 	Tool report.Tool
 }
+
+// exploring is how many requirements of a protocol share Plan.Explore.
+const exploring = 2
 
 const (
 	DefaultJobs    = 16
@@ -143,6 +153,15 @@ func (p Plan) Check() error {
 	}
 	if p.Timeout < 0 {
 		return usagef("--timeout %s: write a positive duration, as in 90s", p.Timeout)
+	}
+	switch {
+	case p.Explore < 0:
+		return usagef("--explore %s: write a positive duration, as in 30s", p.Explore)
+	case p.Explore > 0 && p.Clients > 0:
+		return usagef("--explore and --clients exclude each other: --clients runs no requirement")
+	case p.Explore > 0 && time.Duration(len(protocols))*p.Explore >= cmp.Or(p.Timeout, DefaultTimeout):
+		return usagef("--explore %s for each of %d protocols does not end within the run's %s: write a longer --timeout",
+			p.Explore, len(protocols), cmp.Or(p.Timeout, DefaultTimeout))
 	}
 	if p.Pace < 0 || p.Pace > 1000 {
 		return usagef("--pace %v: write a factor above 0, as in 2 for twice as patient", p.Pace)

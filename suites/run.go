@@ -54,7 +54,8 @@ func Run(ctx context.Context, plan Plan, o Observer) (*report.Report, error) {
 
 	r := &run{plan: plan, report: &report.Report{
 		Schema: report.Schema, Tool: plan.Tool,
-		Run: report.Run{Seed: plan.Seed, Started: time.Now(), Jobs: plan.Jobs, Strict: plan.Strict, Pace: plan.Pace},
+		Run: report.Run{Seed: plan.Seed, Started: time.Now(), Jobs: plan.Jobs, Strict: plan.Strict, Pace: plan.Pace,
+			Protocol: plan.Protocol, Dialects: plan.Dialects, Insecure: plan.Insecure, CA: plan.CA},
 	}}
 	defer r.stop()
 	err := r.prepare(ctx)
@@ -126,6 +127,7 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 	}
 	for _, s := range r.sessions {
+		s.explore = specs.Exploration{For: plan.Explore / exploring, Again: plan.Again}
 		s.preflight(ctx, plan.Pace, plan.Jobs, declared)
 	}
 	return nil
@@ -441,7 +443,7 @@ func (r *run) result(j *job) report.Result {
 	out := report.Result{
 		ID: s.ID, Protocol: s.Protocol(), Section: s.Section(), Level: s.Level, Clause: s.Clause, Covers: s.Covers, Title: s.Title,
 		Verdict: res.Verdict, DurationMS: ms(res.Duration), Attempts: j.attempts, Notes: res.Notes,
-		Transcript: events(res.Transcript), Replay: r.replay(s.ID),
+		Schedule: res.Schedule, Transcript: events(res.Transcript), Replay: r.replay(s.ID),
 	}
 	if len(r.jobs) > briefFrom && !failed(res.Verdict) && res.Verdict != specs.Error {
 		out.Transcript = brief(out.Transcript)

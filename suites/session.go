@@ -37,6 +37,7 @@ type session struct {
 	declared int               // clients that the declared class serves at once; 0 when undeclared
 	detected string
 	seed     int64
+	explore  specs.Exploration
 	observed specs.Observations
 
 	// room is how many connections may be open at once. A case holds the lock
@@ -91,7 +92,14 @@ func dialer(a target.Address, config *tls.Config) wire.Dialer {
 
 func (s *session) env() specs.Env {
 	env := specs.Env{Protocol: s.protocol, Dialer: dialer(s.address, s.tls), Timing: s.timing,
-		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed}
+		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed, Explore: s.explore}
+	if n := s.declared; n > 0 && n < s.serves.Bound {
+		// It is judged by what it claims, not by what it can do besides.
+		env.Serves = specs.Concurrency{Class: specs.Bounded, Bound: n, Evidence: "declared"}
+		if n == 1 {
+			env.Serves.Class = specs.Serial
+		}
+	}
 	if !s.protocol.Abreast {
 		env.Door = &s.door
 	}

@@ -93,6 +93,7 @@ func newRoot() *cobra.Command {
 	flags.IntVar(&f.plan.Jobs, "jobs", suites.DefaultJobs, "run `N` cases at a time, if the target bears it")
 	flags.DurationVar(&f.plan.Timeout, "timeout", suites.DefaultTimeout, "the budget of the whole run, as a `duration`")
 	flags.Float64Var(&f.plan.Pace, "pace", 1, "multiply every wait by `N`, which follows the target's own pace")
+	flags.DurationVar(&f.plan.Explore, "explore", 0, "look for orders of clients that a server gets wrong for this `duration`; by default a few are tried")
 	flags.IntVar(&f.plan.Clients, "clients", 0, "hold `N` clients at once, all conversing, instead of running requirements")
 	flags.DurationVar(&f.plan.For, "for", 0, "how long all of --clients converse, as a `duration`; by default 1s to 5s, by their number")
 	flags.Int64Var(&f.plan.Seed, "seed", 0, "draw random input from this `number`; 0 draws one and prints it")
@@ -107,7 +108,7 @@ func newRoot() *cobra.Command {
 	complete("color", "auto", "always", "never")
 	_ = root.RegisterFlagCompletionFunc("only", completeIDs)
 	_ = root.RegisterFlagCompletionFunc("skip", completeIDs)
-	root.AddCommand(newList(), newExplain(), newServe(), newSelftest(), newVersion())
+	root.AddCommand(newList(), newExplain(), newReplay(), newServe(), newSelftest(), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }
@@ -143,6 +144,9 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	}
 	if cmd.Flags().Changed("for") && plan.For <= 0 {
 		return fmt.Errorf("--for %s: write a positive duration, as in 10s", plan.For)
+	}
+	if cmd.Flags().Changed("explore") && plan.Explore <= 0 {
+		return fmt.Errorf("--explore %s: write a positive duration, as in 30s", plan.Explore)
 	}
 	if plan.Self, err = os.Executable(); err != nil && plan.Clients > 0 {
 		return kitError{err}

@@ -26,6 +26,9 @@ type Conversation struct {
 	// should get different answers, so that one delivered to another shows. An
 	// empty message is none: the answer is then to something else.
 	Ask func(c *specs.Case, client, turn int) (message string, answer Answer)
+	// Mute says that nothing is ever answered, so that it does not show in which
+	// order clients speak.
+	Mute bool
 	// Once says that a connection is good for one message, whose answer ends it.
 	Once bool
 	// Partial gives a message cut in two, and the answer to the whole; nil
@@ -262,6 +265,9 @@ func Section(protocol string, m Conversation) specs.Section {
 				}
 			}, specs.Clients(together), specs.Perilous, specs.Last, specs.Covers("CONC-11"),
 			specs.Cause("one connection is accepted each time that the listener is ready, although several may wait; accept until there is none")))
+	}
+	if !m.Mute {
+		section.Specs = append(section.Specs, m.orders(id)...)
 	}
 	if m.Partial == nil {
 		section.Specs = slices.DeleteFunc(section.Specs, func(s specs.Spec) bool { return strings.HasPrefix(s.Name(), "partial-message") })

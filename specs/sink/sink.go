@@ -56,6 +56,7 @@ func Protocol() specs.Protocol {
 func conversation() concurrency.Conversation {
 	return concurrency.Conversation{
 		Clause:        clause,
+		Mute:          true,
 		Once:          true,
 		Open:          func(*specs.Client) {},
 		PartialLevel:  specs.Must,

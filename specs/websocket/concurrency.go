@@ -59,6 +59,8 @@ func conversation() concurrency.Conversation {
 			"partial-message-blocks-nobody": {"WS-CONC-10"},
 			"one-leaves":                    {"WS-CONC-12"},
 			"one-vanishes":                  {"WS-CONC-12"},
+			"any-order":                     {"WS-CONC-01", "WS-CONC-02", "WS-CONC-03"},
+			"any-order-and-end":             {"WS-CONC-12", "WS-CONC-16"},
 		},
 	}
 }

@@ -79,6 +79,12 @@ type Run struct {
 	Strict     bool      `json:"strict"`
 	Pace       float64   `json:"pace"`     // the factor given with --pace
 	Complete   bool      `json:"complete"` // every requirement of the protocol was judged
+
+	// What was given on the command line: conform replay needs it.
+	Protocol string   `json:"protocol,omitempty"` // named, not detected
+	Dialects []string `json:"dialects,omitempty"` // declared, KEY=VALUE
+	Insecure bool     `json:"insecure,omitempty"`
+	CA       string   `json:"ca,omitempty"`
 }
 
 // Summary is what the results amount to.
@@ -104,6 +110,7 @@ type Result struct {
 	Attempts   int           `json:"attempts"`
 	Reason     *Reason       `json:"reason,omitempty"` // absent when there is nothing to say
 	Notes      []string      `json:"notes,omitempty"`
+	Schedule   *Schedule     `json:"schedule,omitempty"` // in which several clients did it
 	Transcript []Event       `json:"transcript"`
 	Replay     string        `json:"replay"` // the command line that runs it again
 }
@@ -118,6 +125,10 @@ type Reason struct {
 	FirstDifference *Difference `json:"first_difference,omitempty"`
 	Hint            string      `json:"hint,omitempty"` // the likely cause
 }
+
+// Schedule is what several clients did, one step after the other: the smallest
+// interleaving that was found to fail. conform replay plays it again.
+type Schedule = specs.Schedule
 
 // Difference is the first byte that is not what was expected.
 type Difference struct {

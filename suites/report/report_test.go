@@ -45,7 +45,13 @@ func sample() *Report {
 			Received: `"Error: unknown aphorism." 2ms after segment 1`, Hint: `each read is taken for a whole question; collect bytes until a read ends in "?"`})
 	add("zen/framing/line-end", specs.Robust, "tutorial 000 §2", "Only the question mark ends a question.", specs.Fail,
 		&Reason{Code: specs.WrongBytes, Message: "other bytes than the expected ones", Sent: `"Flat is better than?"`, Expected: []string{`"Nested."`, "silence (info: it may wait)"},
-			Received: `"Nested.\n" 0.2ms after the last byte was sent`, FirstDifference: &Difference{Offset: 7, Received: `"\n"`}, Hint: "the answer is right, but bytes follow it"})
+			Received: `"Nested.\n" 0.2ms after the last byte was sent`, FirstDifference: &Difference{Offset: 7, Received: `"\n"`}, Hint: "the answer is right, but bytes follow it"}).
+		Schedule = &Schedule{Number: 3, Found: 17, Failed: 3, Runs: 51, Then: true, Steps: []specs.Step{
+		{Client: 2, Do: specs.Connects},
+		{Client: 1, Do: specs.Sends, Message: 1, To: 4, Text: `"Flat"`},
+		{Client: 2, Do: specs.Resets},
+		{Client: 1, Do: specs.Sends, Message: 1, From: 4, To: 21, Ends: true, Hears: true, Text: `" is better than?"`},
+	}}
 	add("zen/framing/assertion", specs.Must, "tutorial 000 §2", "An assertion may say more than a line.", specs.Fail,
 		&Reason{Code: specs.Assertion, Message: "Expected\n    <int>: 1\nto equal\n    <int>: 2"})
 	two := add("zen/end-of-input/order", specs.Should, "tutorial 000 §3", "The server ends in order.", specs.NonStrict,

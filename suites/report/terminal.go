@@ -28,6 +28,7 @@ const (
 	maxMessage     = 12  // lines of a message
 	maxOutcomes    = 8
 	maxTranscript  = 80 // events
+	maxSteps       = 30
 	maxExits       = 5
 	maxOutputLines = 12
 	maxReplay      = 2000
@@ -222,15 +223,24 @@ func mark(v specs.Verdict) (string, colour) {
 // each that is met only in the wider sense.
 func (p *page) failures(r *Report) {
 	cards, left := 0, 0
+	var few []string // that need more clients at once than are served
 	for _, res := range r.Results {
 		if Passed(res.Verdict, r.Run.Strict) || res.Verdict == specs.Blocked {
 			continue
+		}
+		if res.Reason != nil && res.Reason.Code == specs.TooFewServed {
+			if few = append(few, res.ID); len(few) > 1 {
+				continue // one card says it for all of them
+			}
 		}
 		if cards++; cards > maxCards {
 			left++
 			continue
 		}
 		p.card(res)
+		if res.Reason != nil && res.Reason.Code == specs.TooFewServed {
+			p.likewise(r, res)
+		}
 		p.space()
 	}
 	if left > 0 {
@@ -256,6 +266,20 @@ func (p *page) failures(r *Report) {
 	}
 	if listed > 0 {
 		p.space()
+	}
+}
+
+// likewise names the other requirements that the target has too few places for.
+func (p *page) likewise(r *Report, shown Result) {
+	var others []string
+	for _, res := range r.Results {
+		if res.Reason != nil && res.Reason.Code == specs.TooFewServed && res.ID != shown.ID &&
+			res.Protocol == shown.Protocol && !Passed(res.Verdict, r.Run.Strict) {
+			others = append(others, strings.TrimPrefix(res.ID, res.Protocol+"/concurrency/"))
+		}
+	}
+	if len(others) > 0 {
+		p.labelled("likewise", shorten(strings.Join(others, ", "), maxValue), 4)
 	}
 }
 
@@ -297,6 +321,9 @@ func (p *page) card(res Result) {
 	met := Passed(res.Verdict, false) && res.Verdict != specs.NonStrict
 	if reason := res.Reason; reason != nil {
 		p.evidence(*reason, res.Verdict)
+	}
+	if res.Schedule != nil {
+		p.schedule(*res.Schedule)
 	}
 	if !met && res.Replay != "" {
 		// Never wrapped: it is there to be copied.
@@ -353,6 +380,23 @@ func (p *page) evidence(r Reason, v specs.Verdict) {
 	if r.Hint != "" {
 		p.labelled("cause", r.Hint, maxMessage)
 	}
+}
+
+// schedule writes what the clients did, as a numbered script.
+func (p *page) schedule(s Schedule) {
+	label := "schedule"
+	for i, step := range s.Steps {
+		if i == maxSteps {
+			p.labelled(label, fmt.Sprintf("… %d more steps", len(s.Steps)-i), 1)
+			return
+		}
+		p.labelled(label, fmt.Sprintf("%d. %s", i+1, step), 1)
+		label = ""
+	}
+	if s.Then {
+		p.labelled("", fmt.Sprintf("%d. what is due is heard, and a new client is served", len(s.Steps)+1), 1)
+	}
+	p.labelled("", "("+s.Tally()+")", 1)
 }
 
 func orEnd(quoted string) string {

@@ -225,3 +225,23 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// A server with too few places fails everything that needs more: one card says
+// it for all of them.
+func TestTooFewServedIsOneCard(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	r.Results = nil
+	for _, name := range []string{"second-client", "four-clients", "one-leaves"} {
+		r.Results = append(r.Results, Result{ID: "zen/concurrency/" + name, Protocol: "zen", Section: "concurrency", Level: specs.Must, Verdict: specs.Fail,
+			Title: "Title of " + name + ".", Reason: &Reason{Code: specs.TooFewServed, Message: "the target serves one client at a time"}})
+	}
+	r.Summary.Counts = Count(r.Results)
+	var b strings.Builder
+	if err := WriteTerminal(&b, r, TerminalOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if text := b.String(); strings.Count(text, "✗") != 1 || !strings.Contains(text, "    likewise  four-clients, one-leaves\n") {
+		t.Errorf("got\n%s", text)
+	}
+}

@@ -286,7 +286,7 @@ func plan(o Options) ([]*pair, error) {
 				pairs = append(pairs, &pair{protocol: p, spec: s, kind: degenerate, fault: f})
 			}
 			for _, f := range faulted {
-				if f.Datagrams != s.Datagrams || s.Heavy && !doublestar.MatchUnvalidated(f.Load, s.ID) {
+				if f.Datagrams != s.Datagrams || (s.Heavy || s.Explores) && !doublestar.MatchUnvalidated(f.Load, s.ID) {
 					continue
 				}
 				if f.Bound == 0 || s.Clients <= f.Bound || s.Queues {
