@@ -85,16 +85,16 @@ func (l *epollLoop) run() (err error) {
 	parted, ordered := false, true
 	events := make([]unix.EpollEvent, 256)
 	for {
-		end := false
+		part, end := false, false
 		if ordered {
 			ordered = false
-			var part bool
-			if part, end = l.orders.take(); part && !parted {
-				parted = true
-				for _, t := range l.talks {
-					t.stop()
-					l.after(t)
-				}
+			part, end = l.orders.take()
+		}
+		if part && !parted {
+			parted = true
+			for _, t := range l.talks {
+				t.stop()
+				l.after(t)
 			}
 		}
 		if end || l.server.stopping() && len(l.talks) == 0 {

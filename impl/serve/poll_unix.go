@@ -43,14 +43,14 @@ func poll(s *Server) {
 	buf := make([]byte, readSize)
 	var list []unix.PollFd // orders, door, then the talks
 	for {
-		end := false
+		part, end := false, false
 		if ordered {
-			var part bool
-			if part, end = orders.take(); part && !parted {
-				parted = true
-				for _, t := range talks {
-					t.stop()
-				}
+			part, end = orders.take()
+		}
+		if part && !parted {
+			parted = true
+			for _, t := range talks {
+				t.stop()
 			}
 		}
 		talks = slices.DeleteFunc(talks, func(t *talk) bool {

@@ -125,9 +125,9 @@ func (b *bench) tabulate(protocols, sizes []string) error {
 				case len(mine) == 0:
 					row += " – |"
 				case s.c:
-					row += fmt.Sprintf(" %.1f |", median(cpu))
+					row += " " + legible(median(cpu)) + " |"
 				default:
-					row += fmt.Sprintf(" %.1f (× %.2f) |", median(cpu), median(ratios))
+					row += fmt.Sprintf(" %s (× %s) |", legible(median(cpu)), ratio(median(ratios)))
 				}
 			}
 			memory := "–"
@@ -140,7 +140,7 @@ func (b *bench) tabulate(protocols, sizes []string) error {
 			}
 			each := func(n, connections int) {
 				if resident(n) > 0 && connections > clients[0] {
-					memory = fmt.Sprintf("%.1f", (resident(n)-resident(clients[0]))/float64(connections-clients[0]))
+					memory = legible((resident(n) - resident(clients[0])) / float64(connections-clients[0]))
 				}
 			}
 			for _, n := range clients {
@@ -159,6 +159,21 @@ func (b *bench) tabulate(protocols, sizes []string) error {
 		}
 	}
 	return nil
+}
+
+// legible has no more digits than mean anything.
+func legible(x float64) string {
+	if x < 100 {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
+}
+
+func ratio(x float64) string {
+	if x < 10 {
+		return fmt.Sprintf("%.2f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
 }
 
 func numbers(list []string) (all []int, err error) {
