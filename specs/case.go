@@ -490,6 +490,22 @@ func (c *Case) DialWith(options ...func(*wire.Dialer)) *Client {
 	return c.client(conn)
 }
 
+// Attempt connects a new client if that can be done within d, and says what the
+// system said if it cannot. It judges nothing, and leaves no time to anybody.
+func (c *Case) Attempt(d time.Duration, options ...func(*wire.Dialer)) (*Client, error) {
+	c.within(1)
+	dialer := c.env.Dialer
+	dialer.Timeout = d
+	for _, o := range options {
+		o(&dialer)
+	}
+	conn, err := dialer.Dial(c.ctx, c.transcript)
+	if err != nil {
+		return nil, err
+	}
+	return c.client(conn), nil
+}
+
 // Afresh ends the connections of a spec that declares no more than one, so that
 // it may make the next.
 func (c *Case) Afresh() {

@@ -66,7 +66,7 @@ func TestReferenceIsConformantInEveryModel(t *testing.T) {
 				if bad := not(r, specs.Pass, specs.Info, specs.Unsupported); bad != nil || r.Summary.Headline != "conformant" {
 					t.Errorf("%s, exit %d: %s", r.Summary.Headline, r.Summary.ExitCode, strings.Join(bad, "\n"))
 				}
-				class := map[string]string{"serial": "serial", "pool": "bounded"}[m.Name]
+				class := map[string]string{"serial": "serial", "pool": "bounded", "process": "bounded"}[m.Name]
 				if class == "" {
 					class = "concurrent"
 				}

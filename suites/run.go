@@ -331,6 +331,11 @@ func (r *run) execute(ctx context.Context, o Observer) error {
 		return err
 	}
 	<-finished
+	if o.Progress != nil {
+		o.Progress(len(r.jobs), failures, []string{"how clients are served"})
+	}
+	r.profile(ctx)
+	r.describe()
 	own := 0
 	for _, j := range r.jobs {
 		if j.result.Verdict == specs.Fail || j.result.Verdict == specs.Error {
@@ -359,8 +364,17 @@ func (r *run) describe() {
 			t.Dialect[key] = setting.Value
 		}
 		t.PaceMS = max(t.PaceMS, ms(s.pace))
-		if c := s.serves; i == 0 || (c.Bound < t.Concurrency.Bound && !s.address.Datagram()) {
+		c := s.serves
+		if s.counted.Class != "" {
+			c = s.counted
+		}
+		if i == 0 || (c.Bound < t.Concurrency.Bound && !s.address.Datagram()) {
 			t.Concurrency = report.Concurrency{Class: string(c.Class), Bound: c.Bound, Evidence: c.Evidence}
+		}
+	}
+	for _, s := range r.sessions {
+		if s.profiled.Protocol != "" {
+			t.Concurrency.Profile = append(t.Concurrency.Profile, s.profiled)
 		}
 	}
 }

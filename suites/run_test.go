@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -39,12 +40,28 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serverProcess is zen, and dies of a NUL in a question.
+// serverProcess is zen, and dies of a NUL in a question or, as a crowd, of the
+// sixtieth client at once. One that spins never rests.
 func serverProcess() {
 	ln, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
+	}
+	if os.Getenv("CONFORM_TEST_SERVER") == "crowd" {
+		ln = &house{Listener: ln, enter: func(conn net.Conn, inside int) net.Conn {
+			if inside == 60 {
+				os.Exit(9)
+			}
+			return conn
+		}}
+	}
+	if os.Getenv("CONFORM_TEST_SERVER") == "spins" {
+		go func() {
+			for {
+				runtime.Gosched()
+			}
+		}()
 	}
 	server := serve.Start(ln, func() impl.Handler {
 		return changed{zen.New(), func(p []byte) []byte {

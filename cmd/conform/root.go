@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -47,6 +48,7 @@ Exit codes: 0 nothing failed · 1 a requirement is broken · 2 wrong usage ·
 type runFlags struct {
 	target, exec, color string
 	edition             string
+	baseline, newBase   string
 	only, skip, reports []string
 	verbose, quiet      bool
 	plan                suites.Plan
@@ -97,7 +99,9 @@ func newRoot() *cobra.Command {
 	flags.IntVar(&f.plan.Clients, "clients", 0, "hold `N` clients at once, all conversing, instead of running requirements")
 	flags.DurationVar(&f.plan.For, "for", 0, "how long all of --clients converse, as a `duration`; by default 1s to 5s, by their number")
 	flags.Int64Var(&f.plan.Seed, "seed", 0, "draw random input from this `number`; 0 draws one and prints it")
-	flags.StringArrayVar(&f.reports, "report", nil, "write a report as `FORMAT=PATH`: "+strings.Join(report.Formats(), ", ")+"; PATH - is standard output (repeatable)")
+	flags.StringVar(&f.baseline, "baseline", "", "fail only for what is not among the known failures in `FILE`, and for those of them that do not fail")
+	flags.StringVar(&f.newBase, "write-baseline", "", "write the failures of this run to `FILE`, to be known from now on")
+	flags.StringArrayVar(&f.reports, "report", nil, reportUsage())
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show the summary only")
 	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
@@ -108,7 +112,7 @@ func newRoot() *cobra.Command {
 	complete("color", "auto", "always", "never")
 	_ = root.RegisterFlagCompletionFunc("only", completeIDs)
 	_ = root.RegisterFlagCompletionFunc("skip", completeIDs)
-	root.AddCommand(newList(), newExplain(), newReplay(), newServe(), newSelftest(), newVersion())
+	root.AddCommand(newList(), newExplain(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }
@@ -170,6 +174,10 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	if err := plan.Check(); err != nil {
 		return err
 	}
+	known, err := readBaseline(f, plan)
+	if err != nil {
+		return err
+	}
 	sinks, err := openReports(f.reports, stdout)
 	if err != nil {
 		return err
@@ -202,22 +210,42 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	if known != nil && len(result.Results) > 0 {
+		known.Apply(result, time.Now())
+	}
 	if err := sinks.write(result); err != nil {
 		return kitError{err}
 	}
-	if result.Scale != nil {
-		if err := report.WriteScale(stdout, result, options); err != nil {
-			return kitError{fmt.Errorf("writing the result: %w", err)}
+	if f.newBase != "" && len(result.Results) > 0 {
+		if err := writeBaseline(f.newBase, result); err != nil {
+			return kitError{err}
 		}
-	} else if len(result.Results) == 0 {
+	}
+	if result.Scale == nil && len(result.Results) == 0 {
 		fmt.Fprintf(stderr, "conform: %s\n", oneLine(result.Summary.Cause))
-	} else if err := report.WriteTerminal(stdout, result, options); err != nil {
-		return kitError{fmt.Errorf("writing the result: %w", err)}
+	} else if err := show(stdout, result, options); err != nil {
+		return err
 	}
 	if code := result.Summary.ExitCode; code != 0 {
 		return exitError(code)
 	}
 	return nil
+}
+
+// show writes a result for people.
+func show(w io.Writer, r *report.Report, o report.TerminalOptions) error {
+	write := report.WriteTerminal
+	if r.Scale != nil {
+		write = report.WriteScale
+	}
+	if err := write(w, r, o); err != nil {
+		return kitError{fmt.Errorf("writing the result: %w", err)}
+	}
+	return nil
+}
+
+func reportUsage() string {
+	return "write a report as `FORMAT=PATH`: " + strings.Join(report.Formats(), ", ") + "; PATH - is standard output (repeatable)"
 }
 
 // counter shows how the clients of --clients fare, a line a second.

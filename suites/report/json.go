@@ -45,6 +45,11 @@ func complete(r *Report) *Report {
 	if c.Target.Dialect == nil {
 		c.Target.Dialect = map[string]string{}
 	}
+	c.Target.Concurrency.Profile = list(slices.Clone(c.Target.Concurrency.Profile))
+	for i := range c.Target.Concurrency.Profile {
+		p := &c.Target.Concurrency.Profile[i]
+		p.Facts, p.Timeline = list(p.Facts), list(p.Timeline)
+	}
 	c.Summary.Counts = maps.Clone(c.Summary.Counts)
 	if c.Summary.Counts == nil {
 		c.Summary.Counts = map[specs.Verdict]int{}

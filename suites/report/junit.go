@@ -142,6 +142,11 @@ func junitSuiteOf(r *Report, protocol string, results []Result) junitSuite {
 	value("protocol", protocol)
 	value("dialect", dialect(r.Target))
 	value("concurrency", r.Target.Concurrency.Class)
+	for _, p := range r.Target.Concurrency.Profile {
+		if p.Protocol == protocol && p.LeftOut == "" {
+			s.Properties = append(s.Properties, p.properties()...)
+		}
+	}
 	value("seed", strconv.FormatInt(r.Run.Seed, 10))
 	value("strict", strconv.FormatBool(r.Run.Strict))
 	value("tool", strings.TrimSpace(r.Tool.Name+" "+r.Tool.Version))
@@ -198,21 +203,15 @@ func junitCaseOf(r *Report, res Result) junitCase {
 		outcome.Type = shorten(string(res.Reason.Code), maxXMLMessage)
 	}
 	evidence := false
-	switch res.Verdict {
-	case specs.Fail:
+	switch status(r, res) {
+	case statusFailed:
 		c.Failure, evidence = outcome, true
-	case specs.NonStrict:
-		if r.Run.Strict {
-			c.Failure, evidence = outcome, true
-		}
-	case specs.Pass, specs.SlowPass, specs.Info:
-	case specs.Skipped, specs.Unsupported:
+	case statusPassed:
+	case statusSkipped:
 		outcome.Type = "" // of a skipped testcase only the message is read
 		c.Skipped = outcome
-	case specs.Blocked:
-		c.Error = outcome
 	default:
-		c.Error, evidence = outcome, true
+		c.Error, evidence = outcome, res.Verdict != specs.Blocked
 	}
 	var out string
 	if evidence {

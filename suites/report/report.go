@@ -61,12 +61,14 @@ type Concurrency struct {
 	Class    string `json:"class"` // serial, bounded, concurrent; unknown when no client was served
 	Bound    int    `json:"bound"` // clients served at once; for concurrent, at least
 	Evidence string `json:"evidence,omitempty"`
+
+	Profile []Profile `json:"profile"` // one for each protocol, or for each of its transports
 }
 
 // Exit is one end of the started command that conform did not bring about.
 type Exit struct {
 	Status string   `json:"status"`           // "exited with code 1", "killed by signal 11 (segmentation fault)"
-	During string   `json:"during,omitempty"` // the requirement that was being tested
+	During string   `json:"during,omitempty"` // the requirement that was being tested, or what else was done
 	Output []string `json:"output,omitempty"` // the last lines that it wrote, escaped
 }
 
@@ -93,7 +95,27 @@ type Summary struct {
 	ExitCode int                   `json:"exit_code"`
 	Cause    string                `json:"cause,omitempty"` // what ended or spoiled the run, if one thing did
 	Counts   map[specs.Verdict]int `json:"counts"`          // every verdict, zeros too
+	// Baseline is what the known failures amount to; absent without a baseline.
+	Baseline *BaselineSummary `json:"baseline,omitempty"`
 }
+
+// BaselineSummary says how a run compares with the failures that are known.
+type BaselineSummary struct {
+	ExpectedFail   int      `json:"expected_fail"`   // failures that are known
+	UnexpectedPass int      `json:"unexpected_pass"` // requirements that are known to fail, and do not
+	Stale          []string `json:"stale,omitempty"` // globs of known failures under which nothing fails
+}
+
+// Known says what the baseline has of one requirement.
+type Known struct {
+	As   string `json:"as,omitempty"`   // ExpectedFail or UnexpectedPass; empty where it does not apply
+	Note string `json:"note,omitempty"` // the note of the baseline, or why it does not apply
+}
+
+const (
+	ExpectedFail   = "expected-fail"
+	UnexpectedPass = "unexpected-pass"
+)
 
 // Result is what is said of one requirement.
 type Result struct {
@@ -110,6 +132,7 @@ type Result struct {
 	Attempts   int           `json:"attempts"`
 	Reason     *Reason       `json:"reason,omitempty"` // absent when there is nothing to say
 	Notes      []string      `json:"notes,omitempty"`
+	Known      *Known        `json:"known,omitempty"`    // by the baseline, if there is one
 	Schedule   *Schedule     `json:"schedule,omitempty"` // in which several clients did it
 	Transcript []Event       `json:"transcript"`
 	Replay     string        `json:"replay"` // the command line that runs it again
@@ -147,6 +170,9 @@ type Event struct {
 	Head  []byte  `json:"head,omitempty"` // base64: the first bytes
 	Tail  []byte  `json:"tail,omitempty"` // base64: the last bytes, where some between are left out
 }
+
+// known says whether the baseline has marked a result so.
+func (res Result) known(as string) bool { return res.Known != nil && res.Known.As == as }
 
 // Passed says whether a verdict leaves a run conformant.
 func Passed(v specs.Verdict, strict bool) bool {

@@ -96,6 +96,7 @@ func WriteTerminal(w io.Writer, r *Report, o TerminalOptions) error {
 		p.folded(r)
 		p.exits(r)
 		p.retried(r)
+		p.clients(r)
 	}
 	p.sections(r)
 	text := headline(r)
@@ -225,7 +226,7 @@ func (p *page) failures(r *Report) {
 	cards, left := 0, 0
 	var few []string // that need more clients at once than are served
 	for _, res := range r.Results {
-		if Passed(res.Verdict, r.Run.Strict) || res.Verdict == specs.Blocked {
+		if Passed(res.Verdict, r.Run.Strict) || res.Verdict == specs.Blocked || res.known(ExpectedFail) {
 			continue
 		}
 		if res.Reason != nil && res.Reason.Code == specs.TooFewServed {
@@ -247,6 +248,7 @@ func (p *page) failures(r *Report) {
 		p.line(fmt.Sprintf("… and %d more: see --report json=report.json", left))
 		p.space()
 	}
+	p.baseline(r)
 	if r.Run.Strict {
 		return
 	}
@@ -265,6 +267,36 @@ func (p *page) failures(r *Report) {
 		p.line(fmt.Sprintf("… and %d more: see --report json=report.json", listed-maxCards))
 	}
 	if listed > 0 {
+		p.space()
+	}
+}
+
+// baseline says how the run compares with the failures that are known.
+func (p *page) baseline(r *Report) {
+	b := r.Summary.Baseline
+	if b == nil {
+		return
+	}
+	var passes []string
+	for _, res := range r.Results {
+		if res.known(UnexpectedPass) {
+			passes = append(passes, res.ID)
+		}
+	}
+	for _, id := range first(append(passes, b.Stale...), maxCards) {
+		what := "is known to fail, and does not: take it out of the baseline"
+		if !slices.Contains(passes, id) {
+			what = "is in the baseline, and nothing under it fails: take it out"
+		}
+		p.marked(red, "✗", " "+shorten(id, 120)+" "+what)
+	}
+	if n := len(passes) + len(b.Stale) - maxCards; n > 0 {
+		p.line(fmt.Sprintf("… and %d more", n))
+	}
+	if b.ExpectedFail > 0 {
+		p.line(count(b.ExpectedFail, "failure is known", "failures are known") + ", as the baseline says")
+	}
+	if len(passes)+len(b.Stale)+b.ExpectedFail > 0 {
 		p.space()
 	}
 }
@@ -321,6 +353,9 @@ func (p *page) card(res Result) {
 	met := Passed(res.Verdict, false) && res.Verdict != specs.NonStrict
 	if reason := res.Reason; reason != nil {
 		p.evidence(*reason, res.Verdict)
+	}
+	if res.Known != nil && res.Known.Note != "" {
+		p.labelled("baseline", strings.TrimSpace(res.Known.As+" "+res.Known.Note), 4)
 	}
 	if res.Schedule != nil {
 		p.schedule(*res.Schedule)
@@ -657,6 +692,13 @@ func headline(r *Report) string {
 	if r.Summary.Cause != "" {
 		notes = append(notes, shorten(r.Summary.Cause, 300))
 	}
+	if b := r.Summary.Baseline; b != nil {
+		note := fmt.Sprintf("%d known", b.ExpectedFail)
+		if n := b.UnexpectedPass + len(b.Stale); n > 0 {
+			note += fmt.Sprintf(", %d of the baseline out of date", n)
+		}
+		notes = append(notes, note)
+	}
 	switch h := r.Summary.Headline; {
 	case len(notes) == 0:
 	case h == "incomplete" || h == "error":
@@ -746,6 +788,13 @@ func deselected(res Result) bool {
 // remark is what the evidence says in a line.
 func remark(res Result) string {
 	text := ""
+	switch {
+	case res.Known == nil:
+	case res.Known.As == UnexpectedPass:
+		return "known to fail, and does not: take it out of the baseline"
+	case res.Known.As == ExpectedFail && res.Known.Note != "":
+		return "known: " + res.Known.Note
+	}
 	if res.Reason != nil {
 		text = cmp.Or(res.Reason.Message, string(res.Reason.Code))
 	}

@@ -56,10 +56,19 @@ func TestTerminal(t *testing.T) {
 	none.Summary.Cause = "nothing listens on localhost:1060"
 	none.Run.Jobs = 1
 
+	profiled := only("conformant", specs.Pass)
+	profiled.Target.Concurrency = profile()
+	profiles := only("conformant", specs.Pass)
+	profiles.Target.Concurrency = profile()
+	profiles.Target.Concurrency.Profile = append(profiles.Target.Concurrency.Profile, others()...)
+
 	for name, tc := range map[string]struct {
 		r *Report
 		o TerminalOptions
 	}{
+		"profile":    {profiled, TerminalOptions{}},
+		"profiles":   {profiles, TerminalOptions{Verbose: true}},
+		"several":    {profiles, TerminalOptions{}},
 		"every":      {sample(), TerminalOptions{}},
 		"colour":     {sample(), TerminalOptions{Color: true}},
 		"verbose":    {sample(), TerminalOptions{Verbose: true}},

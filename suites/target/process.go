@@ -159,6 +159,10 @@ func (p *Process) ExitStatus() (ExitStatus, bool) {
 	}
 }
 
+// Busy is how much processor time the server has used since it was started, all
+// its living processes together, in steps of 10 ms; known on Linux alone.
+func (p *Process) Busy() (used time.Duration, known bool) { return p.current().busy() }
+
 // Output is what the server has written so far. Restart begins anew.
 func (p *Process) Output() Output { return p.current().out.output() }
 

@@ -294,6 +294,30 @@ func (r *run) isMember(pid int) bool {
 	return r.marked(pid)
 }
 
+// busy adds up the processor time of the living processes of the server.
+func (r *run) busy() (total time.Duration, known bool) {
+	for _, pid := range r.members() {
+		stat, err := os.ReadFile(procFile(pid, "stat"))
+		if err != nil {
+			continue
+		}
+		// Behind the name come state, ppid, …; the twelfth and thirteenth of
+		// them are utime and stime, in hundredths of a second.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) < 13 {
+			continue
+		}
+		for _, f := range fields[11:13] {
+			ticks, err := strconv.ParseInt(f, 10, 64)
+			if err != nil {
+				return 0, false
+			}
+			total, known = total+time.Duration(ticks)*10*time.Millisecond, true
+		}
+	}
+	return total, known
+}
+
 func (r *run) groupLives() bool {
 	for _, pid := range pids() {
 		if group, alive := groupOf(pid); alive && group == r.pid {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // dieWithUs has no equal here: a server outlives us if we are killed.
@@ -22,6 +23,9 @@ func (r *run) reap() {
 	defer r.mu.Unlock()
 	r.reaped = true
 }
+
+// busy is not asked for here: each system has its own way to tell.
+func (r *run) busy() (time.Duration, bool) { return 0, false }
 
 // sweep has no way to look into the environment of other processes here.
 func (r *run) sweep() error { return nil }
