@@ -201,6 +201,7 @@ func For(protocol string) []Fault {
 	case "websocket":
 		list = websocketFaults()
 	}
+	list = append(list, orderFaults(protocol)...)
 	for i := range list {
 		list[i].Protocol = protocol
 	}

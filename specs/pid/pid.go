@@ -4,6 +4,10 @@
 //
 // The message is what the server's first read brings: at most 1024 bytes. A
 // message that comes in pieces is nothing that can be asked for.
+//
+// There is no conversation for --clients: those are held while they go on
+// asking, and here the first answer is the end of a connection. Clients that
+// come and go one after the other would measure something else.
 package pid
 
 import (

@@ -42,6 +42,7 @@ func Protocol() specs.Protocol {
 			cl.HalfClose()
 			cl.AwaitEnd(cl.Timing().Leave)
 		},
+		Scale: func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
 	}
 	several := concurrency.Section(p.Name, conversation())
 	several.Specs = append(several.Specs, crowds()...)

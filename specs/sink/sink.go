@@ -5,6 +5,9 @@
 // That end is all that shows that a client is served, so every requirement comes
 // to it; before it, silence on an open connection shows that the server did
 // nothing else.
+//
+// There is no conversation for --clients: it compares answers, and here there
+// is none.
 package sink
 
 import (
