@@ -55,11 +55,12 @@ func (c *connection) stop() {
 }
 
 // wake sets the time at which the next read gives up. It must not undo the
-// interruption by stop, hence the lock.
+// interruption by stop, hence the lock. What is set already need not be set again,
+// unless something around the socket may have set another.
 func (c *connection) wake(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.stopping && at != c.wakes {
+	if !c.stopping && (c.direct == nil || at != c.wakes) {
 		c.wakes = at
 		c.SetReadDeadline(at)
 	}
