@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"lines":       lines,
 			"within":      within,
 			"exists-soon": existsSoon,
+			"keeps":       keeps,
 		},
 	})
 }
