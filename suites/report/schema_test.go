@@ -137,22 +137,27 @@ func TestTheSchemaRefusesWhatIsNoReport(t *testing.T) {
 
 // The words of the schema are those of the language.
 func TestTheSchemaKnowsEveryWord(t *testing.T) {
-	defs := func(name string) (enum []string) {
-		s := schema(t, "report-v1").Properties["results"].Items2020.Ref.Properties
-		node := s[name]
-		if node.Ref != nil {
-			node = node.Ref
+	properties := schema(t, "report-v1").Properties["results"].Items2020.Ref.Properties
+	words := func(s *jsonschema.Schema) (words []string) {
+		for _, v := range s.Enum.Values {
+			words = append(words, v.(string))
 		}
-		for _, v := range node.Enum.Values {
-			enum = append(enum, v.(string))
-		}
-		return enum
+		slices.Sort(words)
+		return words
 	}
-	var verdicts []string
+	var verdicts, codes []string
 	for _, v := range specs.Verdicts {
 		verdicts = append(verdicts, string(v))
 	}
-	if got := defs("verdict"); !slices.Equal(got, verdicts) {
+	for _, m := range specs.Meanings() {
+		codes = append(codes, string(m.Code))
+	}
+	slices.Sort(verdicts)
+	slices.Sort(codes)
+	if got := words(properties["verdict"].Ref); !slices.Equal(got, verdicts) {
 		t.Errorf("verdicts %v, not %v", got, verdicts)
+	}
+	if got := words(properties["reason"].Ref.Properties["code"].Ref.AnyOf[0]); !slices.Equal(got, codes) {
+		t.Errorf("codes %v, not %v", got, codes)
 	}
 }
