@@ -7,6 +7,7 @@
 package pid
 
 import (
+	_ "embed"
 	"strings"
 
 	"conform/specs"
@@ -15,11 +16,15 @@ import (
 
 const clause = "tutorial 002"
 
+//go:embed intro.md
+var intro string
+
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:   "pid",
 		Source: "tutorial 002",
+		Intro:  intro,
 		Rows:   append(specs.Numbered("PID", 1, 8), concurrency.Rows()...),
 		Untestable: map[string]string{
 			"CONC-06": "no message can be incomplete: the first bytes that are read are all of it",
