@@ -73,13 +73,7 @@ it about most often, and what a right server does:
 			}
 			return report.WriteExplanation(out, explanation, report.TerminalOptions{Width: width(out)})
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, given string) ([]string, cobra.ShellCompDirective) {
-			choices, directive := completeIDs(cmd, args, given)
-			for _, m := range specs.Meanings() {
-				choices = append(choices, string(m.Code)+"\t"+m.Text)
-			}
-			return choices, directive
-		},
+		ValidArgsFunction: completeExplain,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd

@@ -71,21 +71,11 @@ for each the requirements that cover it, or the reason why none can.
 			}
 			return report.WriteList(cmd.OutOrStdout(), entries, suites.Protocols())
 		},
-		ValidArgsFunction: completeIDs,
+		ValidArgsFunction: completeList,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON: --format json")
 	cmd.Flags().StringVar(&format, "format", listFormats[0], "as a table, as JSON, or as Markdown, to be read as a standard: `name` is "+strings.Join(listFormats, ", "))
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(listFormats, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&coverage, "coverage", false, "list the rows of the standards, and what covers them")
 	return cmd
-}
-
-func completeIDs(_ *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var ids []string
-	for _, p := range suites.Protocols() {
-		for _, s := range p.Specs() {
-			ids = append(ids, s.ID+"\t"+s.Title)
-		}
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
 }
