@@ -32,23 +32,32 @@ func schemaFile(name string) string {
 
 // keeps NAME FILE checks that a file keeps to a published schema.
 func keeps(ts *testscript.TestScript, neg bool, args []string) {
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	s, err := c.Compile(schemaFile(args[0]))
-	ts.Check(err)
-	var document any
-	if text := ts.ReadFile(args[1]); strings.HasSuffix(args[1], ".yaml") {
-		ts.Check(yaml.Unmarshal([]byte(text), &document))
-	} else {
-		document, err = jsonschema.UnmarshalJSON(strings.NewReader(text))
-		ts.Check(err)
-	}
-	switch err := s.Validate(document); {
+	switch err := validate(args[0], args[1], ts.ReadFile(args[1])); {
 	case neg && err == nil:
 		ts.Fatalf("%s keeps to %s", args[1], args[0])
 	case !neg && err != nil:
 		ts.Fatalf("%s: %v", args[1], err)
 	}
+}
+
+// validate says whether a file of some text keeps to a published schema.
+func validate(schema, file, text string) error {
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	s, err := c.Compile(schemaFile(schema))
+	if err != nil {
+		return err
+	}
+	var document any
+	if strings.HasSuffix(file, ".yaml") {
+		err = yaml.Unmarshal([]byte(text), &document)
+	} else {
+		document, err = jsonschema.UnmarshalJSON(strings.NewReader(text))
+	}
+	if err != nil {
+		return err
+	}
+	return s.Validate(document)
 }
 
 // node is what a schema says of one value.

@@ -160,4 +160,7 @@ func TestTheSchemaKnowsEveryWord(t *testing.T) {
 	if got := words(properties["reason"].Ref.Properties["code"].Ref.AnyOf[0]); !slices.Equal(got, codes) {
 		t.Errorf("codes %v, not %v", got, codes)
 	}
+	if got := words(schema(t, "baseline").Properties["known"].Items2020.Properties["reason"]); !slices.Equal(got, codes) {
+		t.Errorf("codes of a baseline %v, not %v", got, codes)
+	}
 }
