@@ -164,8 +164,9 @@ func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, s
 		if s.Do == specs.Connects || s.Do == specs.Sends {
 			hear(i)
 			if clients[i] == nil {
-				clients[i] = m.dial(c)
-				c.Pause(c.Timing().Gap / 2)
+				if clients[i] = m.dial(c); !m.Once { // else there was a pause already
+					c.Pause(c.Timing().Gap / 2)
+				}
 			}
 		}
 		client := clients[i]
