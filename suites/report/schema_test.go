@@ -57,7 +57,7 @@ func TestReportsKeepToTheirSchema(t *testing.T) {
 		r.Target.Concurrency.Profile = []Profile{{}}
 		keeps(t, s, r)
 	})
-	hostileReports(t, 20_000, func(t *testing.T, r *Report) {
+	hostileReports(t, 2_000, func(t *testing.T, r *Report) {
 		ours(reflect.ValueOf(r))
 		r.Schema, r.Summary.Headline, r.Target.Concurrency.Class, r.Scale.Ended = Schema, "error", "bounded", "complete"
 		r.Summary.Counts = Count(r.Results)
