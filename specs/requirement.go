@@ -203,6 +203,7 @@ type Section struct {
 type Protocol struct {
 	Name     string
 	Source   string // the text that defines it
+	Intro    string // what it is, with an example: the beginning of its page, in Markdown
 	Sections []Section
 	Dialects []Dialect
 

@@ -30,6 +30,9 @@ func List(pattern string) ([]report.Requirement, error) {
 				if s.DialectKey != "" {
 					e.Dialect = s.DialectKey + "=" + s.DialectValue
 				}
+				for _, n := range s.Needs {
+					e.Needs = append(e.Needs, n.Key)
+				}
 				if e.Covers == nil {
 					e.Covers = []string{}
 				}

@@ -53,8 +53,10 @@ It exits 1 when something fails now that did not, and 0 otherwise.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completeJSON(2),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().StringVar(&color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	completeColor(cmd)
 	return cmd
 }

@@ -17,8 +17,8 @@ import (
 func newExplain() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain ID",
-		Short: "Tell everything about one requirement",
+		Use:   "explain ID | CODE",
+		Short: "Tell everything about one requirement, or about a reason code",
 		Long: `Show a requirement: its level and source, a real exchange with the reference
 implementation, recorded now, with every outcome that is allowed, and the faulty
 servers that it catches, found now as well.
@@ -28,10 +28,20 @@ servers that it catches, found now as well.
 For a case of Autobahn|Testsuite, or a group of them, show the requirements that
 are its counterparts:
 
-  conform explain autobahn/6.4.3`,
+  conform explain autobahn/6.4.3
+
+For the code of a reason, as it stands in reports, tell what it means, what brings
+it about most often, and what a right server does:
+
+  conform explain no-answer`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, id := cmd.Context(), args[0]
+			if meaning, ok := specs.MeaningOf(specs.Code(id)); ok && asJSON {
+				return writeJSON(cmd.OutOrStdout(), meaning)
+			} else if ok {
+				return report.WriteMeaning(cmd.OutOrStdout(), meaning, report.TerminalOptions{Width: width(cmd.OutOrStdout())})
+			}
 			if cases, ok, err := suites.Autobahn(id); err != nil {
 				return err
 			} else if ok && asJSON {
@@ -63,7 +73,7 @@ are its counterparts:
 			}
 			return report.WriteExplanation(out, explanation, report.TerminalOptions{Width: width(out)})
 		},
-		ValidArgsFunction: completeIDs,
+		ValidArgsFunction: completeExplain,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd

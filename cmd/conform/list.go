@@ -1,14 +1,22 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"conform/suites"
 	"conform/suites/report"
 )
 
+// listFormats are the renderings of the list.
+var listFormats = []string{"table", "json", "markdown"}
+
 func newList() *cobra.Command {
 	var asJSON, coverage bool
+	var format string
 	cmd := &cobra.Command{
 		Use:   "list [GLOB]",
 		Short: "List the requirements, with their levels, clauses and labels",
@@ -17,6 +25,7 @@ func newList() *cobra.Command {
   conform list                 all of them
   conform list zen             those of a protocol
   conform list '*/framing/*'   those that a glob matches
+  conform list zen --format markdown   the page of a protocol in docs
 
 With --coverage it lists the rows that the standards were taken apart into, and
 for each the requirements that cover it, or the reason why none can.
@@ -29,12 +38,23 @@ for each the requirements that cover it, or the reason why none can.
 			if len(args) == 1 {
 				pattern = args[0]
 			}
+			if asJSON && cmd.Flags().Changed("format") && format != "json" {
+				return fmt.Errorf("--json and --format %s exclude each other", format)
+			} else if asJSON {
+				format = "json"
+			}
+			switch {
+			case !slices.Contains(listFormats, format):
+				return fmt.Errorf("--format %s: write one of %s", quoted(format), strings.Join(listFormats, ", "))
+			case coverage && format == "markdown":
+				return fmt.Errorf("--coverage can be had as table and as json: leave --format markdown out")
+			}
 			if coverage {
 				ledgers, err := suites.Coverage(pattern)
 				if err != nil {
 					return err
 				}
-				if asJSON {
+				if format == "json" {
 					return writeJSON(cmd.OutOrStdout(), map[string]any{"schema": "conform.coverage/v1", "ledgers": ledgers})
 				}
 				return report.WriteLedgers(cmd.OutOrStdout(), ledgers)
@@ -43,24 +63,19 @@ for each the requirements that cover it, or the reason why none can.
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			switch format {
+			case "json":
 				return writeJSON(cmd.OutOrStdout(), map[string]any{"schema": "conform.list/v1", "requirements": entries})
+			case "markdown":
+				return report.WriteListMarkdown(cmd.OutOrStdout(), entries, suites.Protocols())
 			}
 			return report.WriteList(cmd.OutOrStdout(), entries, suites.Protocols())
 		},
-		ValidArgsFunction: completeIDs,
+		ValidArgsFunction: completeList,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON: --format json")
+	cmd.Flags().StringVar(&format, "format", listFormats[0], "as a table, as JSON, or as Markdown, to be read as a standard: `name` is "+strings.Join(listFormats, ", "))
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(listFormats, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&coverage, "coverage", false, "list the rows of the standards, and what covers them")
 	return cmd
-}
-
-func completeIDs(_ *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	var ids []string
-	for _, p := range suites.Protocols() {
-		for _, s := range p.Specs() {
-			ids = append(ids, s.ID+"\t"+s.Title)
-		}
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
 }

@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"lines":       lines,
 			"within":      within,
 			"exists-soon": existsSoon,
+			"keeps":       keeps,
 		},
 	})
 }
@@ -149,8 +150,12 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("got %v, want exit code 130; standard error: %s", err, stderr.String())
 	}
 	for _, name := range []string{"report.json", "report.xml"} {
-		if info, err := os.Stat(dir + "/" + name); err != nil || info.Size() == 0 {
+		if text, err := os.ReadFile(dir + "/" + name); err != nil || len(text) == 0 {
 			t.Errorf("%s is not written: %v", name, err)
+		} else if name == "report.json" {
+			if err := validate("report-v1", name, string(text)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 	if !strings.Contains(string(rest), "interrupted") {

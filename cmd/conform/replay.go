@@ -30,6 +30,8 @@ A command that the report says to have been started with --exec is started again
 It exits 1 when the requirement fails again, and 0 when it passes now.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return replay(cmd, f, args[0], args[1]) },
+
+		ValidArgsFunction: completeReplay,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
@@ -38,6 +40,7 @@ It exits 1 when the requirement fails again, and 0 when it passes now.`,
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what happened on the wire")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show only whether it is the same")
 	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	completeColor(cmd)
 	return cmd
 }
 

@@ -54,6 +54,7 @@ The exit code is that of the run.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completeJSON(1),
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
@@ -61,5 +62,7 @@ The exit code is that of the run.`,
 	flags.BoolVarP(&verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "show the summary only")
 	flags.StringVar(&color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	completeColor(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("report", completeReport)
 	return cmd
 }

@@ -39,7 +39,8 @@ server, and run everything again, for CI to read as well.
   conform --target localhost:1060 --report junit=conform.xml --report json=conform.json
 
 Results go to standard output, everything else to standard error. Every flag has
-an environment variable: --target is CONFORM_TARGET, and so on.
+an environment variable: --target is CONFORM_TARGET, and so on. The flag goes
+before it; one that may be repeated takes a value a line there.
 
 Exit codes: 0 nothing failed · 1 a requirement is broken · 2 wrong usage ·
 3 the target is unreachable or died · 4 a fault of conform · 130 interrupted`
@@ -105,11 +106,13 @@ func newRoot() *cobra.Command {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show the summary only")
 	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
-	complete := func(flag string, choices ...string) {
-		_ = root.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
-	}
-	complete("protocol", protocolNames()...)
-	complete("color", "auto", "always", "never")
+	completeColor(root)
+	_ = root.RegisterFlagCompletionFunc("edition", cobra.FixedCompletions(fixtures.CloseCodeEditions, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.MarkFlagFilename("baseline", "yaml", "yml")
+	_ = root.MarkFlagFilename("ca", "pem", "crt")
+	_ = root.RegisterFlagCompletionFunc("protocol", completeProtocol)
+	_ = root.RegisterFlagCompletionFunc("dialect", completeDialect)
+	_ = root.RegisterFlagCompletionFunc("report", completeReport)
 	_ = root.RegisterFlagCompletionFunc("only", completeIDs)
 	_ = root.RegisterFlagCompletionFunc("skip", completeIDs)
 	root.AddCommand(newList(), newExplain(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newVersion())

@@ -66,6 +66,7 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
 			}
 			return nil
 		},
+		ValidArgsFunction: completeSelftest,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().BoolVar(&full, "full", false, "every requirement against every fault, not only those it is about; takes many minutes for websocket")

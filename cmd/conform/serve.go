@@ -99,10 +99,11 @@ Concurrency models:
 			log.Info("stopped")
 			return nil
 		},
-		ValidArgs: protocolNames(),
+		ValidArgsFunction: completeProtocol,
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "listen on this `address`: host:port, unix:/path, and for datagrams udp://host:port or unixgram:/path")
 	cmd.Flags().StringVar(&fault, "fault", "", "serve with this deliberate defect: conform selftest lists the `names`")
+	_ = cmd.RegisterFlagCompletionFunc("fault", completeFault)
 	model.register(cmd)
 	ws.register(cmd.Flags())
 	return cmd

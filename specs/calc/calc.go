@@ -4,6 +4,7 @@
 package calc
 
 import (
+	_ "embed"
 	"fmt"
 	"math/big"
 	"strings"
@@ -13,11 +14,15 @@ import (
 	"conform/specs/lines"
 )
 
+//go:embed intro.md
+var intro string
+
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:       "calc",
 		Source:     "tutorial 001, examples 3 and 6",
+		Intro:      intro,
 		Greets:     true,
 		Rows:       append(specs.Numbered("CALC", 1, 15), concurrency.Rows()...),
 		Untestable: concurrency.Untestable(),

@@ -4,6 +4,7 @@
 package echo
 
 import (
+	_ "embed"
 	"strings"
 
 	"conform/specs"
@@ -11,11 +12,15 @@ import (
 	"conform/specs/lines"
 )
 
+//go:embed intro.md
+var intro string
+
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:       "echo",
 		Source:     "tutorial 001, example 1",
+		Intro:      intro,
 		Rows:       append(specs.Numbered("ECHO", 1, 12), concurrency.Rows()...),
 		Untestable: concurrency.Untestable(),
 		Question:   func(*specs.Client) string { return "hello\r\n" },

@@ -11,6 +11,7 @@
 package pid
 
 import (
+	_ "embed"
 	"strings"
 
 	"conform/specs"
@@ -19,11 +20,15 @@ import (
 
 const clause = "tutorial 002"
 
+//go:embed intro.md
+var intro string
+
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:       "pid",
 		Source:     "tutorial 002",
+		Intro:      intro,
 		Rows:       append(specs.Numbered("PID", 1, 8), concurrency.Rows()...),
 		Untestable: untestable(),
 		Once:       true,

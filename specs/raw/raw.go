@@ -8,6 +8,7 @@
 package raw
 
 import (
+	_ "embed"
 	"fmt"
 	"slices"
 	"sync"
@@ -17,11 +18,15 @@ import (
 	"conform/specs/wire"
 )
 
+//go:embed intro.md
+var intro string
+
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:   "raw",
 		Source: "tutorial 003; over datagrams, tutorial 002",
+		Intro:  intro,
 		Rows: slices.Concat(specs.Numbered("RAW", 1, 9), specs.Numbered("UDP", 1, 8),
 			concurrency.Rows()),
 		Untestable: concurrency.Untestable(),

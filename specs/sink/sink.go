@@ -11,6 +11,7 @@
 package sink
 
 import (
+	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,11 +24,15 @@ import (
 
 const clause = "tutorial 003"
 
+//go:embed intro.md
+var intro string
+
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:       "sink",
 		Source:     "tutorial 003",
+		Intro:      intro,
 		Rows:       slices.Concat(specs.Numbered("SINK", 1, 6), concurrency.Rows()),
 		Untestable: untestable(),
 		Once:       true,

@@ -9,6 +9,7 @@
 package websocket
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,11 +20,15 @@ import (
 	"conform/specs"
 )
 
+//go:embed intro.md
+var intro string
+
 // Protocol returns the standard, in the order of RFC 6455.
 func Protocol() specs.Protocol {
 	return specs.Protocol{
 		Name:   "websocket",
 		Source: "RFC 6455 and RFC 7692",
+		Intro:  intro,
 		Sections: []specs.Section{
 			{Name: "handshake", Title: "Opening handshake", Specs: slices.Concat(handshake(), handshakeRefusals(), handshakeGrammar(), handshakeSubprotocols())},
 			{Name: "masking", Title: "Masking", Specs: masking()},

@@ -10,15 +10,20 @@ package zen
 import (
 	"conform/specs"
 	"conform/specs/concurrency"
+	_ "embed"
 )
 
 const unknown = "Error: unknown aphorism."
+
+//go:embed intro.md
+var intro string
 
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
 		Name:       "zen",
 		Source:     "tutorial 000",
+		Intro:      intro,
 		Rows:       append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
 		Untestable: untestable(),
 		Question:   func(*specs.Client) string { return "?" },

@@ -56,6 +56,9 @@ func Read(r io.Reader) (Baseline, error) {
 		case !doublestar.ValidatePattern(e.ID):
 			return Baseline{}, fmt.Errorf("entry %d of known: %q is not a glob", i+1, e.ID)
 		}
+		if _, known := specs.MeaningOf(e.Reason); e.Reason != "" && !known {
+			return Baseline{}, fmt.Errorf("entry %d of known, %s: there is no reason %q: write the code that a JSON report has, such as no-answer", i+1, e.ID, e.Reason)
+		}
 		if e.Expires != "" {
 			if _, err := time.Parse(time.DateOnly, e.Expires); err != nil {
 				return Baseline{}, fmt.Errorf("entry %d of known, %s: expires: %q is no date: write as in 2027-01-31", i+1, e.ID, e.Expires)

@@ -106,6 +106,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"known:\n- note: x":                      "entry 1 of known has no id",
 		"known:\n- id: '['":                      `"[" is not a glob`,
 		"known:\n- id: a\n  expires: tomorrow":   `"tomorrow" is no date`,
+		"known:\n- id: a\n  reason: no-anser":    `there is no reason "no-anser"`,
 		"known: 3":                               "[1:8]",
 		"a: [":                                   "[1:",
 	} {

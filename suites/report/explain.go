@@ -40,6 +40,9 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 	if r.Dialect != "" {
 		p.labelled("dialect", r.Dialect+": declared it binds like a MUST, declared otherwise this is unsupported", maxValue)
 	}
+	if len(r.Needs) > 0 {
+		p.labelled("needs", "--dialect "+strings.Join(r.Needs, "=… and --dialect ")+"=…: undeclared this is unsupported", maxValue)
+	}
 	if r.Cause != "" {
 		p.labelled("cause", "usually, when it fails: "+r.Cause, maxValue)
 	}

@@ -57,6 +57,14 @@ func complete(r *Report) *Report {
 	for _, v := range specs.Verdicts {
 		c.Summary.Counts[v] += 0
 	}
+	if c.Scale != nil {
+		scale := *c.Scale
+		scale.Errors = list(scale.Errors)
+		for _, series := range []*[]int64{&scale.Series.Connects, &scale.Series.RoundTrips, &scale.Series.Errors, &scale.Series.Open} {
+			*series = list(*series)
+		}
+		c.Scale = &scale
+	}
 	c.Results = list(slices.Clone(c.Results))
 	for i := range c.Results {
 		res := &c.Results[i]
@@ -66,6 +74,11 @@ func complete(r *Report) *Report {
 			reason := *res.Reason
 			reason.Expected = list(reason.Expected)
 			res.Reason = &reason
+		}
+		if res.Schedule != nil {
+			schedule := *res.Schedule
+			schedule.Steps = list(schedule.Steps)
+			res.Schedule = &schedule
 		}
 	}
 	return &c
