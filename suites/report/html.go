@@ -60,6 +60,7 @@ type htmlPage struct {
 	Scale                  *htmlScale
 	Map                    []htmlMapped
 	Profiles               []htmlProfile
+	Deselected             int
 	Levels                 []string
 	Protocols              []htmlProtocol
 }
@@ -179,8 +180,11 @@ func (p *htmlPage) head(r *Report) {
 	p.Headline = shorten(cmp.Or(r.Summary.Headline, "error"), 40)
 	p.Cause = shorten(r.Summary.Cause, 600)
 	counts := Count(r.Results)
-	judged, failed := 0, 0
+	judged, failed, left := 0, 0, 0
 	for _, res := range r.Results {
+		if deselected(res) {
+			left++
+		}
 		if Judged(res.Verdict) {
 			judged++
 		}
@@ -213,7 +217,9 @@ func (p *htmlPage) head(r *Report) {
 		}
 	}
 	if s := r.Scale; s != nil {
-		p.Cause = shorten(s.headline(), 600)
+		if !s.OK() || s.Ended != "complete" {
+			p.Cause = shorten(s.headline(), 600)
+		}
 		switch {
 		case s.OK() && s.Ended == "complete":
 			p.Class, p.Sign, p.Headline = "pass", "✓", "served"
@@ -236,7 +242,7 @@ func (p *htmlPage) head(r *Report) {
 	for _, v := range specs.Verdicts {
 		if n := counts[v]; n > 0 {
 			sign, _ := mark(v)
-			p.Counts = append(p.Counts, htmlCount{Class: string(v), Sign: sign, Name: string(v), N: n, Means: htmlVerdicts[v], Filter: true})
+			p.Counts = append(p.Counts, htmlCount{Class: string(v), Sign: sign, Name: string(v), N: n, Means: htmlVerdicts[v], Filter: v != specs.Skipped || n > left})
 		}
 		delete(counts, v)
 	}
@@ -293,7 +299,7 @@ func (p *htmlPage) facts(r *Report) {
 	if !r.Run.Started.IsZero() && r.Run.Started.Year() < 10000 {
 		add("Run", r.Run.Started.UTC().Format("2006-01-02 15:04:05 UTC")+", "+span(r.Run.DurationMS))
 	}
-	if r.Run.Jobs > 0 {
+	if r.Run.Jobs > 0 && r.Scale == nil {
 		add("At a time", count(r.Run.Jobs, "requirement", "requirements"))
 	}
 	if r.Run.Pace != 0 && r.Run.Pace != 1 {
@@ -324,6 +330,7 @@ func (p *htmlPage) steps(r *Report, refs []string) {
 	}
 	var causes []*cause
 	var failed []int
+	few := ""
 	for i, res := range r.Results {
 		if status(r, res) != statusFailed {
 			continue
@@ -333,6 +340,10 @@ func (p *htmlPage) steps(r *Report, refs []string) {
 			continue
 		}
 		text := shorten(res.Reason.Hint, maxValue)
+		if res.Reason.Code == specs.TooFewServed {
+			few = cmp.Or(few, text) // all of them have that cause, whatever they are about
+			text = few
+		}
 		at := slices.IndexFunc(causes, func(c *cause) bool { return c.text == text })
 		if at < 0 {
 			if len(causes) >= 200 {
@@ -464,6 +475,10 @@ func (p *htmlPage) results(r *Report, refs []string) {
 	members := map[*htmlSection][]int{}
 	open, few := 0, false
 	for i, res := range r.Results {
+		if deselected(res) {
+			p.Deselected++
+			continue // whoever left it out does not want to read it
+		}
 		protocol := shorten(cmp.Or(res.Protocol, "unknown"), 40)
 		at, known := index[protocol]
 		if !known {
@@ -480,7 +495,11 @@ func (p *htmlPage) results(r *Report, refs []string) {
 		}
 		card := newHTMLResult(r, res, refs[i], events, &budget)
 		if card.Open && res.Reason != nil && res.Reason.Code == specs.TooFewServed {
-			card.Open, few = !few, true // one says it for all of them
+			if few { // one says it for all of them
+				card.Open = false
+				card.Evidence = slices.DeleteFunc(card.Evidence, func(row htmlEvidenceRow) bool { return row.Name == "cause" })
+			}
+			few = true
 		}
 		if card.Open {
 			open++
@@ -561,6 +580,9 @@ func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) h
 	}
 	at := locate(res)
 	steps := exchange(res.Transcript)
+	if full && res.Protocol == "websocket" {
+		takeApart(steps)
+	}
 	if full {
 		card.Diagram = sequence(ref, res.ID, steps, at)
 		*budget -= len(card.Diagram)

@@ -22,7 +22,7 @@ const (
 // htmlEvent is a row of the table of an exchange.
 type htmlEvent struct {
 	Class, Time, Conn, Arrow, Text string
-	Frames                         []string
+	Frames, Fields                 []string
 	Hex                            template.HTML
 }
 
@@ -32,6 +32,7 @@ type step struct {
 	Event
 	index  int // in the transcript
 	frames []string
+	fields []string // the same of a WebSocket, field by field
 }
 
 // exchange puts the meanings of bytes where the bytes are.
@@ -126,11 +127,39 @@ func locate(res Result) place {
 			}
 		}
 	}
+	if at, ok := locateFrame(res.Transcript, r.Received); ok && !wrongEnd(r.Code) {
+		return at
+	}
 	switch r.Code {
 	case specs.NoAnswer, specs.PartialAnswer, specs.ClosedEarly, specs.ResetEarly, specs.NotClosed, specs.ResetNotFIN, specs.FINNotReset, specs.NotServing:
 		return place{due, -1}
 	}
 	return nowhere
+}
+
+// wrongEnd says whether it was not what came that was wrong.
+func wrongEnd(c specs.Code) bool {
+	switch c {
+	case specs.NoAnswer, specs.ClosedEarly, specs.ResetEarly, specs.NotClosed, specs.ResetNotFIN, specs.FINNotReset, specs.NotServing:
+		return true
+	}
+	return false
+}
+
+// locateFrame finds what arrived by its meaning, if the evidence begins with it.
+func locateFrame(events []Event, received string) (place, bool) {
+	what, _, _ := strings.Cut(received, "; ")
+	what, _, _ = strings.Cut(what, ", then ")
+	what = strings.Replace(what, " message ", " ", 1)
+	if what == "" || len(what) > shownEvent {
+		return place{}, false
+	}
+	for _, s := range exchange(events) {
+		if slices.Contains(s.frames, clean(what)) && wire.Kind(s.Event.Event) == wire.Received {
+			return place{s.index, -1}, true
+		}
+	}
+	return place{}, false
 }
 
 // find looks for bytes in what arrived on a connection, and says in which event
@@ -213,7 +242,7 @@ func exchangeRows(steps []step, at place, limit int, full bool) (rows []htmlEven
 			continue
 		}
 		arrow, text := happened(s.Event)
-		row := htmlEvent{Time: milliseconds(s.AtMS), Arrow: arrow, Text: shorten(text, maxValue), Class: rowClass(s.Event)}
+		row := htmlEvent{Time: clock(s.AtMS), Arrow: arrow, Text: shorten(text, maxValue), Class: rowClass(s.Event)}
 		if !full {
 			row.Text = shorten(text, shownEvent)
 		}
@@ -228,6 +257,9 @@ func exchangeRows(steps []step, at place, limit int, full bool) (rows []htmlEven
 		if s.index == at.event {
 			row.Class += " here"
 			marked = at.byte
+		}
+		if full {
+			row.Fields = s.fields
 		}
 		if full && isBytes(s.Event) && len(s.Head)+len(s.Tail) > 0 {
 			row.Hex = hexDump(s.Event, marked)

@@ -10,14 +10,8 @@ import (
 
 // profiles show how clients are served: a picture and what it says.
 func (p *htmlPage) profiles(r *Report) {
-	with := 0
-	for _, profile := range r.Target.Concurrency.Profile {
-		if profile.LeftOut == "" {
-			with++
-		}
-	}
 	for i, profile := range first(r.Target.Concurrency.Profile, maxCards) {
-		shown := htmlProfile{Name: shorten(profile.Protocol, 40), Open: with == 1, Line: shorten(strings.Join(profile.text(), " · "), maxValue)}
+		shown := htmlProfile{Name: shorten(profile.Protocol, 40), Open: profile.remarkable(), Line: shorten(strings.Join(profile.text(), " · "), maxValue)}
 		if profile.LeftOut != "" {
 			shown.Line = "not looked at: " + shorten(profile.LeftOut, maxValue)
 			shown.Open = false
@@ -34,6 +28,17 @@ func (p *htmlPage) profiles(r *Report) {
 		}
 		p.Profiles = append(p.Profiles, shown)
 	}
+}
+
+// remarkable says whether there is more to see than that all are served.
+func (p Profile) remarkable() bool {
+	for _, f := range p.Facts {
+		switch f.Finding {
+		case "serial", "bounded", "late", "blocks-others", "some-lost", "fails", "died", "spins":
+			return true
+		}
+	}
+	return false
 }
 
 // words are a fact for people.
@@ -75,7 +80,7 @@ func (f Fact) words() string {
 
 // Rows of a timeline: the first and the last, when there are too many.
 const (
-	firstVisits = 36
+	firstVisits = 26
 	lastVisits  = 8
 )
 
@@ -92,7 +97,7 @@ func timeline(id string, p Profile) template.HTML {
 		}
 	}
 	end = max(end, 0.001)
-	const left, width, right, top = 58.0, 560.0, 16.0, 40.0
+	const left, width, right, top = 68.0, 550.0, 16.0, 40.0
 	row := 13.0
 	if len(p.Timeline) > 24 {
 		row = 9

@@ -132,7 +132,7 @@ func requirementMap(name string, results []htmlResult) template.HTML {
 const (
 	maxLanes   = 5
 	maxDrawn   = 40
-	laneGap    = 78.0
+	laneGap    = 84.0
 	messageGap = 400.0 // between the last lane and the server: where the text is
 	longGap    = 20.0  // ms that are worth a word
 )
@@ -172,7 +172,7 @@ func sequence(id, name string, steps []step, at place) template.HTML {
 				body.line("paper", x, y+4, x, y+20)
 				body.line("quiet", x, y+5, x, y+20)
 			}
-			body.text("i halo", "middle", middle, y+16, milliseconds(passed)+" pass")
+			body.text("i halo", "middle", middle, y+16, clock(passed)+" pass")
 			y += 26
 		}
 		before = s.AtMS
@@ -181,7 +181,7 @@ func sequence(id, name string, steps []step, at place) template.HTML {
 	d.h = y + 14
 	for _, conn := range lanes {
 		x := lane(conn)
-		label := fmt.Sprintf("client %d", conn)
+		label := fmt.Sprintf("connection %d", conn) // its clients may be numbered in another way
 		if len(lanes) == 1 {
 			label = "client"
 		}
@@ -215,12 +215,13 @@ func (d *drawing) step(s *step, at place, x, server, middle, y float64, fit, quo
 			class, textClass = "bad", textClass+" bad"
 			limit -= 3
 		}
-		text = shorten(text, limit)
+		much := size(s)
+		text = beginning(text, limit-len(much)) + much
 		if bad {
 			text = "✗ " + text
 		}
 		d.text(textClass+" halo", "middle", middle, mid-5, text)
-		d.text("s", "end", 66, mid+4, milliseconds(s.AtMS))
+		d.text("s", "end", 66, mid+4, clock(s.AtMS))
 		if class == "cut" {
 			d.line("a cut", from, mid, to, mid)
 			d.cross("cut", to, mid)
@@ -233,8 +234,8 @@ func (d *drawing) step(s *step, at place, x, server, middle, y float64, fit, quo
 		if bad {
 			class, text = "bad", "✗ "+text
 		}
-		d.text("s", "end", 66, y+14, milliseconds(s.AtMS))
-		d.text(class+" halo", "", x+8, y+14, shorten(text, fit))
+		d.text("s", "end", 66, y+14, clock(s.AtMS))
+		d.text(class+" halo", "", x+8, y+14, beginning(text, fit))
 		return y + 20
 	}
 	switch kind {
@@ -243,9 +244,9 @@ func (d *drawing) step(s *step, at place, x, server, middle, y float64, fit, quo
 	case wire.ConnectFailed:
 		return message("cut", x, server-10, s.label(), "", fit)
 	case wire.Sent:
-		return message("out", x, server, s.label()+size(s), "m", quoted)
+		return message("out", x, server, s.label(), "m", quoted)
 	case wire.Received:
-		return message("in", server, x, s.label()+size(s), "m", quoted)
+		return message("in", server, x, s.label(), "m", quoted)
 	case wire.Stray:
 		return message("end", server+30, x, s.label(), "m", quoted)
 	case wire.FIN:
@@ -265,7 +266,7 @@ func (d *drawing) step(s *step, at place, x, server, middle, y float64, fit, quo
 		return aside("w", "silence: "+s.label())
 	case wire.Closed:
 		d.line("a thin", x-6, y+14, x+6, y+14)
-		d.text("s", "end", 66, y+18, milliseconds(s.AtMS))
+		d.text("s", "end", 66, y+18, clock(s.AtMS))
 		d.text("s halo", "", x+12, y+18, "closed")
 		return y + 22
 	case wire.Expected:
@@ -279,10 +280,39 @@ func (d *drawing) step(s *step, at place, x, server, middle, y float64, fit, quo
 
 // size is how much was in a segment, when that is more than its text shows.
 func size(s *step) string {
-	if s.Size < 40 && len(s.frames) == 0 {
+	if !isBytes(s.Event) || s.Size < 40 && len(s.frames) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("  %s B", grouped(s.Size))
+	return fmt.Sprintf(" · %s B", grouped(s.Size))
+}
+
+// beginning is as much of a text as fits. What identifies a message in a
+// picture is how it begins.
+func beginning(s string, limit int) string {
+	whole := len(s) <= 4*limit
+	if !whole {
+		s = s[:4*limit]
+	}
+	s = trimPartialRune(s, !whole)
+	if whole && columns(s) <= limit {
+		return s
+	}
+	return firstColumns(s, limit-1) + "…"
+}
+
+// clock is a time on the clock of a case: the differences matter.
+func clock(ms float64) string {
+	switch {
+	case !(ms >= 0 && ms < 1e12):
+		return "?"
+	case ms < 1:
+		return fmt.Sprintf("%.2f ms", ms)
+	case ms < 100:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 1e5:
+		return grouped(int64(math.Round(ms))) + " ms"
+	}
+	return grouped(int64(ms/1000)) + " s"
 }
 
 // chooseLanes takes the connections that are drawn: where it went wrong, and
