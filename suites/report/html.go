@@ -33,7 +33,7 @@ var (
 const (
 	// htmlEvidence bounds the diagrams and the bytes of what failed, and
 	// htmlTranscripts the transcripts of everything else.
-	htmlEvidence    = 2 << 20
+	htmlEvidence    = 3 << 19
 	htmlTranscripts = 1 << 20
 	// maxHTMLOpen is how many failures are open when the page is.
 	maxHTMLOpen   = 40
@@ -461,14 +461,14 @@ func htmlClass(res Result) string {
 // results makes the cards and the map, grouped by protocol and section.
 func (p *htmlPage) results(r *Report, refs []string) {
 	budget := htmlEvidence
-	events, others := 40, 0
+	events, shown := 40, 0
 	for _, res := range r.Results {
-		if len(res.Transcript) > 0 && status(r, res) != statusFailed {
-			others++
+		if len(res.Transcript) > 0 {
+			shown++
 		}
 	}
-	if others > 0 { // a row takes about 200 bytes
-		events = max(4, min(events, htmlTranscripts/200/others))
+	if shown > 0 { // a row takes about 250 bytes
+		events = max(4, min(events, htmlTranscripts/250/shown))
 	}
 	index := map[string]int{}
 	sections := map[string]*htmlSection{}
@@ -573,7 +573,12 @@ func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) h
 	if len(res.Transcript) == 0 {
 		return card
 	}
-	full := (failed || res.known(ExpectedFail) || res.Verdict == specs.NonStrict) && *budget > 0
+	evident := failed || res.known(ExpectedFail) || res.Verdict == specs.NonStrict
+	full := evident && *budget > 0
+	if evident && !full {
+		card.Left = "The diagram and the bytes are left out, there is too much that failed: see the JSON report."
+		return card
+	}
 	limit := events
 	if full {
 		limit = maxTranscript / 2
@@ -596,13 +601,13 @@ func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) h
 	card.Rows, left = exchangeRows(steps, at, limit, full)
 	for _, row := range card.Rows {
 		if full {
-			*budget -= 200 + len(row.Hex) + len(row.Text)
+			*budget -= 300 + len(row.Hex) + 2*len(row.Text)
+			for _, f := range slices.Concat(row.Frames, row.Fields) {
+				*budget -= 40 + 2*len(f)
+			}
 		}
 	}
-	switch {
-	case failed && !full:
-		card.Left = "The diagram and the bytes are left out, there is too much that failed: see the JSON report."
-	case left > 0:
+	if left > 0 {
 		card.Left = fmt.Sprintf("%s left out: see the JSON report.", count(left, "event is", "events are"))
 	}
 	return card

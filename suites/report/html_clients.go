@@ -169,7 +169,7 @@ func timeline(id string, p Profile) template.HTML {
 		y += row
 	}
 	d.h = bottom + 4
-	said := fmt.Sprintf("%s over %s: %d served, %d asked and got no answer. %s.", count(len(p.Timeline), "client", "clients"), milliseconds(end), served, waited, shorten(strings.Join(p.text(), ", "), 300))
+	said := fmt.Sprintf("%s over %s: %d served, %d asked and got no answer. %s.", count(len(p.Timeline), "client", "clients"), span(end), served, waited, shorten(strings.Join(p.text(), ", "), 300))
 	return d.svg(id, "Timeline of the clients of "+shorten(p.Protocol, 40), said)
 }
 
