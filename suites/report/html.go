@@ -195,10 +195,10 @@ func (p *htmlPage) head(r *Report) {
 	switch r.Summary.Headline {
 	case "conformant":
 		p.Class, p.Sign = "pass", "✓"
-		p.Meaning = fmt.Sprintf("All of %s that apply to this server were judged, and none failed.", count(len(r.Results), "requirement", "requirements"))
+		p.Meaning = fmt.Sprintf("Every requirement that applies to this server was judged, %d of them, and none failed.", judged)
 	case "nonconformant":
 		p.Class, p.Sign = "fail", "✗"
-		p.Meaning = fmt.Sprintf("%s of %d that were judged %s not met. Each failure was confirmed before it counts; its card below shows the bytes.",
+		p.Meaning = fmt.Sprintf("%s of %d that were judged %s not met. Each failure was confirmed before it counts; its card below shows the evidence.",
 			count(failed, "requirement", "requirements"), judged, were(failed))
 		if r.Run.Strict {
 			p.Meaning += " The run was strict: nothing but pass and info would do."
@@ -217,6 +217,7 @@ func (p *htmlPage) head(r *Report) {
 		}
 	}
 	if s := r.Scale; s != nil {
+		p.Cause = "" // that no requirement was judged is no remark: nobody wanted it
 		if !s.OK() || s.Ended != "complete" {
 			p.Cause = shorten(s.headline(), 600)
 		}
@@ -308,6 +309,7 @@ func (p *htmlPage) facts(r *Report) {
 	if r.Run.Strict {
 		add("Strict", "yes")
 	}
+	add("Exit code", fmt.Sprint(r.Summary.ExitCode))
 	add("Seed", fmt.Sprint(r.Run.Seed))
 	if b := r.Summary.Baseline; b != nil {
 		text := fmt.Sprintf("%d known to fail", b.ExpectedFail)
@@ -552,7 +554,7 @@ func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) h
 		}
 	}
 	if res.Attempts > 0 {
-		card.Meta = append(card.Meta, milliseconds(res.DurationMS), count(res.Attempts, "attempt", "attempts"))
+		card.Meta = append(card.Meta, span(res.DurationMS), count(res.Attempts, "attempt", "attempts"))
 	}
 	card.evidence(res)
 	if s := res.Schedule; s != nil {

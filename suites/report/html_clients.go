@@ -140,7 +140,7 @@ func timeline(id string, p Profile) template.HTML {
 			}
 			continue
 		}
-		if row > 10 || i%5 == 0 || i == len(p.Timeline)-1 {
+		if row > 10 || i%5 == 0 && i < len(p.Timeline)-2 || i == len(p.Timeline)-1 {
 			d.text("s", "end", left-6, y+row-2, fmt.Sprintf("client %d", v.Client))
 		}
 		gone := cmp.Or(v.LeftMS, end)

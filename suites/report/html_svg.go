@@ -132,7 +132,7 @@ func requirementMap(name string, results []htmlResult) template.HTML {
 const (
 	maxLanes   = 5
 	maxDrawn   = 40
-	laneGap    = 84.0
+	laneGap    = 94.0
 	messageGap = 400.0 // between the last lane and the server: where the text is
 	longGap    = 20.0  // ms that are worth a word
 )

@@ -418,13 +418,14 @@ func TestHTMLTakesFramesApart(t *testing.T) {
 func many(n int, fails func(int) bool) *Report {
 	r := sample()
 	r.Results = nil
+	var events []Event
+	for k := range 100 {
+		events = append(events, Event{AtMS: float64(k), Conn: 1 + k%3, Event: []string{"sent", "received"}[k%2], Size: 4096, Head: bytes.Repeat([]byte{byte(k), '<'}, 2048)})
+	}
 	for i := range n {
 		id := fmt.Sprintf("websocket/section-%d/requirement-%d", i/30, i)
 		res := Result{ID: id, Protocol: "websocket", Section: fmt.Sprintf("section-%d", i/30), Level: specs.Must, Clause: "RFC 6455 §5.1", Covers: []string{"WS-1", "WS-2"},
-			Title: "A requirement says in a sentence of about this length what has to be so.", Verdict: specs.Pass, Attempts: 1, Replay: "conform --only " + id}
-		for k := range 100 {
-			res.Transcript = append(res.Transcript, Event{AtMS: float64(k), Conn: 1 + k%3, Event: []string{"sent", "received"}[k%2], Size: 4096, Head: bytes.Repeat([]byte{byte(k), '<'}, 2048)})
-		}
+			Title: "A requirement says in a sentence of about this length what has to be so.", Verdict: specs.Pass, Attempts: 1, Transcript: events, Replay: "conform --only " + id}
 		if fails(i) {
 			res.Verdict = specs.Fail
 			res.Reason = &Reason{Code: specs.WrongBytes, Message: "other bytes", Sent: strings.Repeat(`\x00`, 1000), Expected: []string{`"a"`}, Received: strings.Repeat("x", 5000)}
