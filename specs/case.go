@@ -270,12 +270,15 @@ func (c *Case) Bytes(n int) []byte {
 
 // Word is a random word of 6 to 12 small letters: too many for a server to know
 // them beforehand.
-func (c *Case) Word() string {
-	word := make([]byte, 6+c.IntN(7))
-	for i := range word {
-		word[i] = byte('a' + c.IntN(26))
+func (c *Case) Word() string { return c.Letters(6 + c.IntN(7)) }
+
+// Letters is n random small letters.
+func (c *Case) Letters(n int) string {
+	letters := make([]byte, n)
+	for i := range letters {
+		letters[i] = byte('a' + c.IntN(26))
 	}
-	return string(word)
+	return string(letters)
 }
 
 // Check ends the body unless the condition holds.
@@ -538,6 +541,14 @@ func (c *Case) StillServes() {
 	c.env.Protocol.Hello(client)
 	client.Leave()
 }
+
+// Abreast lets connections be made and ended while others are, as real clients
+// do: see Env.Door. It is for a spec that runs alone, and is called before
+// anything goes on beside the body.
+func (c *Case) Abreast() { c.env.Door = nil }
+
+// Allow lets every answer take so much longer. It comes first in a spec.
+func (c *Case) Allow(d time.Duration) { c.env.Timing.Answer += d }
 
 // door runs what makes or ends a connection.
 func (c *Case) door(f func()) {

@@ -38,8 +38,6 @@ type pool struct {
 	running []string
 	ended   int
 	failed  int
-
-	longRetries int // in a row that only confirmed the silence
 }
 
 // maxLongRetries is how many times in a row a wait that ran out is repeated
@@ -60,7 +58,7 @@ func (p *pool) run(ctx context.Context) {
 	crowds := map[*session][]*job{}
 	for _, j := range p.jobs {
 		if j.session.mute {
-			p.longRetries = maxLongRetries
+			j.session.longRetries = maxLongRetries
 		}
 		switch s := j.session; {
 		case j.spec.Last:
@@ -68,7 +66,7 @@ func (p *pool) run(ctx context.Context) {
 		case s.serves.Class == specs.Unknown:
 			// Not one client has been served, with all the patience of a
 			// retry: there is nothing to kill, and nothing to wait longer for.
-			p.longRetries = maxLongRetries
+			s.longRetries = maxLongRetries
 			together = append(together, j)
 		case j.spec.Perilous:
 			alone = append(alone, j)
@@ -88,7 +86,7 @@ func (p *pool) run(ctx context.Context) {
 		switch {
 		case j.result.Waited && j.session.serves.Class == specs.Unknown:
 			p.finish(j) // the look before the run has confirmed it
-		case j.result.Waited && p.longRetries >= maxLongRetries:
+		case j.result.Waited && j.session.longRetries >= maxLongRetries:
 			silent = append(silent, j)
 		default:
 			p.confirm(ctx, j)
@@ -98,11 +96,31 @@ func (p *pool) run(ctx context.Context) {
 		p.confirm(ctx, j)
 		return true
 	})
-	for _, j := range append(alone, last...) {
-		if !p.settle(ctx, j) {
-			p.alone(ctx, j)
+	p.oneByOne(ctx, append(alone, last...))
+}
+
+// oneByOne executes jobs that have to be alone with their server: one after the
+// other for each, and side by side on several, if more than one may run at a time.
+func (p *pool) oneByOne(ctx context.Context, jobs []*job) {
+	servers := map[*session][]*job{}
+	for _, j := range jobs {
+		s := j.session
+		if p.workers == 1 {
+			s = nil
 		}
+		servers[s] = append(servers[s], j)
 	}
+	var wg sync.WaitGroup
+	for _, jobs := range servers {
+		wg.Go(func() {
+			for _, j := range jobs {
+				if !p.settle(ctx, j) {
+					p.alone(ctx, j)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // beside executes slow jobs, which mostly wait, beside all that main does, and
@@ -311,7 +329,7 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		return
 	}
 	factor := 1.0
-	if j.result.Waited && p.longRetries < maxLongRetries { // so nothing else runs now
+	if j.result.Waited && s.longRetries < maxLongRetries { // so nothing else runs now
 		factor = retryFactor
 	}
 	first := j.result
@@ -325,14 +343,14 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		return
 	case failed(again.Verdict):
 		if factor == retryFactor && again.Waited {
-			p.longRetries++
+			s.longRetries++
 		}
 		if suspicious(again.Reason.Code) || j.spec.Perilous {
 			p.look(ctx, j)
 		}
 	default:
 		if factor == retryFactor {
-			p.longRetries = 0
+			s.longRetries = 0
 		}
 		if first.Waited && again.Longest > s.timing.Answer {
 			again.Verdict = specs.SlowPass
@@ -371,7 +389,7 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		j.result.Verdict = specs.Fail
 		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}
 		p.finish(j)
-	case failed(j.result.Verdict) && !(j.result.Waited && p.longRetries >= maxLongRetries):
+	case failed(j.result.Verdict) && !(j.result.Waited && s.longRetries >= maxLongRetries):
 		p.confirm(ctx, j)
 	default:
 		p.finish(j)

@@ -551,7 +551,7 @@ var judgements = []judgement{
 	{report.FactPartialMessage, "concurrency/partial-message-blocks-nobody", 1},
 	{report.FactSilentClient, "concurrency/second-client", 0},
 	{report.FactSilentClient, "concurrency/idle-clients", 0},
-	{report.FactUnreadAnswers, "concurrency/one-does-not-read", 0},
+	{report.FactUnreadAnswers, "concurrency/one-does-not-read", 2},
 	{report.FactUnreadAnswers, "limits/client-that-never-reads", 0},
 	{report.FactSlowHandshake, "concurrency/stalled-handshake-blocks-nobody", 1},
 	{report.FactChurn, "concurrency/churn", 0},

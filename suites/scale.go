@@ -31,8 +31,19 @@ func (p Plan) checkScale(protocols []specs.Protocol) error {
 		return usagef("--clients holds clients and runs no requirement: leave out --only, --skip and --filter")
 	case p.Timeout > 0 && p.forDuration() >= p.Timeout:
 		return usagef("--for %s does not end within --timeout %s: write a longer --timeout", p.forDuration(), p.Timeout)
+	case p.Target != nil && p.Target.Datagram():
+		return usagef("--clients holds connections, and %s has none", p.Target.Scheme)
 	case len(protocols) == 1 && protocols[0].Scale == nil:
-		return usagef("--clients: %s has no scenario with many clients: %s have one", protocols[0].Name, strings.Join(scalable(), ", "))
+		return notScalable(protocols[0])
+	}
+	declared, err := p.dialects(protocols)
+	if err != nil {
+		return err
+	}
+	if class, ok := declared["class"]; ok {
+		if bound, _ := declaredBound(class); p.Clients > bound {
+			return usagef("--clients %d: --dialect class=%s says that no more than %d are served at once: hold as many, or leave the class out to see what becomes of the others", p.Clients, class, bound)
+		}
 	}
 	if err := scale.Room(p.Clients); err != nil {
 		return usagef("--clients %d: %s", p.Clients, err)
@@ -45,6 +56,11 @@ func (p Plan) forDuration() time.Duration {
 		return p.For
 	}
 	return scale.DefaultFor(p.Clients)
+}
+
+// notScalable says why a protocol has no clients to hold.
+func notScalable(p specs.Protocol) error {
+	return usagef("--clients: this is %s, whose connections end with their first exchange, so that there is no conversation to hold: %s have one", p.Name, strings.Join(scalable(), ", "))
 }
 
 // scalable lists the protocols that have the scenario.
@@ -84,7 +100,7 @@ func (r *run) hold(ctx context.Context, o Observer) error {
 	s, plan := r.sessions[0], r.plan
 	r.describe()
 	if s.protocol.Scale == nil {
-		return usagef("--clients: this is %s, which has no scenario with many clients: %s have one", s.protocol.Name, strings.Join(scalable(), ", "))
+		return notScalable(s.protocol)
 	}
 	if o.Ready != nil {
 		ahead := *r.report // what is to come, for the header

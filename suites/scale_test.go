@@ -138,17 +138,33 @@ func TestScaleOutOfTime(t *testing.T) {
 
 func TestScalePlans(t *testing.T) {
 	t.Parallel()
+	udp := &target.Address{Scheme: "udp", Network: "udp", Address: "127.0.0.1:1"}
 	for want, plan := range map[string]suites.Plan{
-		"--clients -1: write a number":          {Clients: -1},
-		"--for is how long":                     {For: time.Second},
-		"leave out --only":                      {Clients: 5, Only: []string{"zen"}},
-		"leave out --only, --skip and --filter": {Clients: 5, Filter: "must"},
-		"does not end within --timeout":         {Clients: 5, For: time.Minute, Timeout: time.Minute},
-		"may open":                              {Clients: 1 << 30},
+		"--clients -1: write a number":             {Clients: -1},
+		"--for is how long":                        {For: time.Second},
+		"leave out --only":                         {Clients: 5, Only: []string{"zen"}},
+		"leave out --only, --skip and --filter":    {Clients: 5, Filter: "must"},
+		"does not end within --timeout":            {Clients: 5, For: time.Minute, Timeout: time.Minute},
+		"may open":                                 {Clients: 1 << 30},
+		"this is pid, whose connections end":       {Clients: 5, Protocol: "pid"},
+		"zen, echo, calc, raw, websocket have one": {Clients: 5, Protocol: "sink"},
+		"holds connections, and udp has none":      {Clients: 5, Protocol: "raw", Target: udp},
+		"class=pool:4 says that no more than 4":    {Clients: 5, Dialects: []string{"class=pool:4"}},
+		"class=serial says that no more than 1":    {Clients: 2, Dialects: []string{"class=serial"}},
 	} {
 		err := plan.Check()
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", plan, err, want)
+		}
+	}
+	for _, plan := range []suites.Plan{
+		{Clients: 4, Dialects: []string{"class=pool:4"}},
+		{Clients: 1, Dialects: []string{"class=serial"}},
+		{Clients: 100, Dialects: []string{"class=concurrent"}},
+		{Clients: 5, Protocol: "raw"},
+	} {
+		if err := plan.Check(); err != nil {
+			t.Errorf("%+v: %v", plan, err)
 		}
 	}
 }

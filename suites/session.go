@@ -52,6 +52,8 @@ type session struct {
 	alone sync.RWMutex
 	door  sync.Mutex // see specs.Env
 
+	longRetries int // in a row that only confirmed the silence: the target is not slow
+
 	looking sync.Mutex // held by the one that looks whether the server is alive
 	mu      sync.Mutex
 	healthy time.Time // when the server was last seen to serve

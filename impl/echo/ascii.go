@@ -15,6 +15,10 @@ func appendASCII(dst, text []byte) []byte {
 	}
 	dst = append(dst, quote)
 	for len(text) > 0 {
+		if n := plain(text, quote); n > 0 {
+			dst, text = append(dst, text[:n]...), text[n:]
+			continue
+		}
 		r, size := utf8.DecodeRune(text)
 		switch {
 		case r == utf8.RuneError && size == 1:
@@ -27,8 +31,6 @@ func appendASCII(dst, text []byte) []byte {
 			dst = append(dst, `\n`...)
 		case r == '\r':
 			dst = append(dst, `\r`...)
-		case ' ' <= r && r <= '~':
-			dst = append(dst, byte(r))
 		case r <= 0xff:
 			dst = appendHex(append(dst, `\x`...), r, 2)
 		case r <= 0xffff:
@@ -39,6 +41,16 @@ func appendASCII(dst, text []byte) []byte {
 		text = text[size:]
 	}
 	return append(dst, quote)
+}
+
+// plain is how many bytes there are before one that is shown as anything else.
+func plain(text []byte, quote byte) int {
+	for i, b := range text {
+		if b < ' ' || b > '~' || b == quote || b == '\\' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // appendHex appends the last digits hexadecimal digits of r. A line of 2 MiB

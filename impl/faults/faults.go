@@ -179,26 +179,29 @@ func For(protocol string) []Fault {
 	var list []Fault
 	switch protocol {
 	case "zen":
-		list = append(zenFaults(), shared(traits{end: '?', question: "Beautiful is better than?"})...)
+		list = append(zenFaults(), without(common(traits{end: '?', question: "Beautiful is better than?"}), answerFaults...)...)
 	case "echo":
 		list = append(echoFaults(), lineFaults()...)
-		list = append(list, shared(traits{end: '\n', question: "hello\r\n"})...)
+		list = append(list, common(traits{end: '\n', question: "hello\r\n"})...)
 	case "calc":
 		list = append(calcFaults(), lineFaults()...)
-		list = append(list, shared(traits{end: '\n', question: "1,2\r\n"})...)
+		list = append(list, common(traits{end: '\n', question: "1,2\r\n"})...)
 	case "raw":
-		list = append(rawFaults(), without(shared(traits{end: '\n', question: "hello"}), messageFaults...)...)
+		list = append(rawFaults(), without(common(traits{end: '\n', question: "hello"}), messageFaults...)...)
 		list = append(list, datagramFaults()...)
 	case "pid":
-		list = append(pidFaults(), without(shared(traits{end: '\n', question: "hello"}), append([]string{
-			"closes-after-one-answer", "twenty-answers-then-none", "dies-on-long-message", "resets-at-eof"}, messageFaults...)...)...)
+		list = append(pidFaults(), without(common(traits{end: '\n', question: "hello"}), append([]string{
+			"closes-after-one-answer", "twenty-answers-then-none", "dies-on-long-message", "resets-at-eof", "busy-client-first", "accepts-when-idle"},
+			slices.Concat(messageFaults, answerFaults)...)...)...)
 	case "sink":
-		list = append(sinkFaults(), without(shared(traits{end: '\n', question: "hello"}), append([]string{
+		list = append(sinkFaults(), without(common(traits{end: '\n', question: "hello"}), append([]string{
 			"answers-the-latest", "broadcasts", "dies-on-broken-pipe", "eof-before-question", "prompts", "nul-appended", "newline-appended",
-			"answers-twice", "answer-cut-at-16", "closes-after-one-answer", "twenty-answers-then-none", "loses-early-input"}, messageFaults...)...)...)
+			"answers-twice", "answer-cut-at-16", "closes-after-one-answer", "twenty-answers-then-none", "loses-early-input"},
+			slices.Concat(messageFaults, answerFaults)...)...)...)
 	case "websocket":
 		list = websocketFaults()
 	}
+	list = append(list, orderFaults(protocol)...)
 	for i := range list {
 		list[i].Protocol = protocol
 	}
@@ -208,7 +211,7 @@ func For(protocol string) []Fault {
 // messageFaults are about messages that have a beginning and an end, and that a
 // handler keeps until they are whole.
 var messageFaults = []string{"one-buffer-for-all", "buffer-outlives-client", "partial-message-blocks-all", "dies-on-partial-message",
-	"buffer-of-1024", "buffer-of-8192"}
+	"buffer-of-1024", "buffer-of-8192", "waits-for-the-rest"}
 
 // without leaves faults out that a protocol cannot have.
 func without(list []Fault, names ...string) []Fault {

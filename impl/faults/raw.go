@@ -231,33 +231,8 @@ func rawFaults() []Fault {
 		}), Text: "Sends the first message back and ignores the rest."},
 		{Name: "one-read-for-each-event", change: oneReadPerEvent,
 			Text: "Waits for events that tell only of news, and reads 1024 bytes for each: the rest, or the end, lies there."},
-		{Name: "one-accept-for-each-event", change: oneAcceptPerEvent,
-			Text: "Waits for events that tell only of news, and accepts one connection for each: one that came with it has to wait."},
 
 		// Clients that read slowly.
-		{Name: "send-result-ignored", Load: "raw/*/{reads-late,one-does-not-read}", change: connection(func(_ *plan, c *conn) {
-			c.write = func(b []byte) (int, error) {
-				c.SetWriteDeadline(time.Now().Add(time.Millisecond))
-				_, err := c.Conn.Write(b)
-				c.SetWriteDeadline(time.Time{})
-				if isTimeout(err) {
-					err = nil
-				}
-				return len(b), err
-			}
-		}), Text: "Does not look at how many bytes send() has taken, and loses those that it has not."},
-		{Name: "slow-client-dropped", Load: "raw/*/{reads-late,one-does-not-read}", change: connection(func(_ *plan, c *conn) {
-			c.write = func(b []byte) (int, error) {
-				c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-				n, err := c.Conn.Write(b)
-				if isTimeout(err) {
-					err = net.ErrClosed
-				}
-				return n, err
-			}
-		}), Text: "Drops a client to which it cannot send at once."},
-		{Name: "slow-client-holds-all", Load: "raw/*/{reads-late,one-does-not-read}", change: slowHoldsAll,
-			Text: "Waits in send() for one client to read, while everyone else waits for it."},
 		{Name: "tail-lost-at-eof", change: func(p *plan) {
 			p.accept = append(p.accept, func(c *conn) {
 				// A server with a queue for each client, which it throws away

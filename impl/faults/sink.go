@@ -113,8 +113,6 @@ func sinkFaults() []Fault {
 		}), Text: "Does not close a connection on which nothing has ever come."},
 		{Name: "one-read-for-each-event", change: oneReadPerEvent,
 			Text: "Waits for events that tell only of news, and reads 1024 bytes for each: the rest, or the end, lies there."},
-		{Name: "one-accept-for-each-event", change: oneAcceptPerEvent,
-			Text: "Waits for events that tell only of news, and accepts one connection for each: one that came with it has to wait."},
 		{Name: "closes-the-latest", change: closesTheLatest,
 			Text: "Closes the connection that came last when a client ends, whichever that was."},
 		{Name: "closes-with-the-next", change: closesWithTheNext,

@@ -28,6 +28,8 @@ func websocketConcurrencyFaults() []Fault {
 		{Name: "loses-early-request", Bound: 1, change: busy(discard),
 			Text: "Throws away what a client has sent while it was waiting for its turn."},
 
+		{Name: "stale-descriptor", change: staleDescriptor, Text: staleDescriptorText},
+
 		// Who is answered.
 		{Name: "answers-the-latest", change: toLatest,
 			Text: "Keeps the connection to answer in one variable, so that every answer goes to the client that connected last."},

@@ -32,9 +32,12 @@ const (
 // A connection being served.
 type connection struct {
 	net.Conn
+	direct *direct // nil if there is nothing but net.Conn
+
 	mu       sync.Mutex
-	stopping bool // the handler is to be told that the server is shutting down
-	leaving  bool // the conversation is over
+	wakes    time.Time // the read deadline that is set
+	stopping bool      // the handler is to be told that the server is shutting down
+	leaving  bool      // the conversation is over
 }
 
 // past is a deadline that interrupts a read at once.
@@ -46,7 +49,7 @@ func (c *connection) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.leaving {
-		c.stopping = true
+		c.stopping, c.wakes = true, past
 		c.SetReadDeadline(past)
 	}
 }
@@ -56,7 +59,8 @@ func (c *connection) stop() {
 func (c *connection) wake(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.stopping {
+	if !c.stopping && at != c.wakes {
+		c.wakes = at
 		c.SetReadDeadline(at)
 	}
 }
@@ -81,23 +85,26 @@ func (c *connection) ends() {
 // serve runs one connection to its end, waiting wherever it has to: what calls
 // it does nothing else meanwhile.
 func (s *Server) serve(nc net.Conn) {
-	conn := &connection{Conn: nc}
+	conn := s.newConnection(nc)
 	s.join(conn)
 	defer s.leave(conn)
 	s.converseWith(conn)
 }
 
+func (s *Server) newConnection(nc net.Conn) *connection {
+	return &connection{Conn: nc, direct: newDirect(nc, &s.buffers)}
+}
+
 // converseWith ends with the connection closed. Whatever happens in it stays in it.
 func (s *Server) converseWith(conn *connection) {
 	defer conn.Close()
-	log := s.log.With("client", conn.RemoteAddr())
 	defer func() {
 		if v := recover(); v != nil {
-			log.Error("the handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			s.log.Error("the handler panicked", "client", conn.RemoteAddr(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
 	if err := s.converse(conn, s.newHandler()); err != nil && !errors.Is(err, net.ErrClosed) {
-		log.Info("the connection broke", "error", err)
+		s.log.Info("the connection broke", "client", conn.RemoteAddr(), "error", err)
 	}
 }
 
@@ -108,16 +115,17 @@ func (s *Server) converse(conn *connection, h impl.Handler) error {
 	}
 	timed, _ := h.(impl.Timed)
 	stopper, _ := h.(impl.Stopper)
-	buf := make([]byte, readSize)
 	for {
 		var deadline time.Time
 		if timed != nil {
 			deadline = timed.Deadline()
 		}
 		conn.wake(deadline) // if it fails, so does the read
-		n, err := conn.Read(buf)
+		buf, n, err := s.read(conn)
 		if n > 0 {
-			if ended, err := s.reply(conn, h.Data(buf[:n])); ended || err != nil {
+			r := h.Data((*buf)[:n])
+			s.buffers.Put(buf) // the handler has kept nothing of it
+			if ended, err := s.reply(conn, r); ended || err != nil {
 				return err
 			}
 		}
@@ -147,10 +155,25 @@ func (s *Server) converse(conn *connection, h impl.Handler) error {
 	}
 }
 
+// read waits for bytes from the client. They are in the first n bytes of a
+// buffer, to be given back to s.buffers; if n is 0 there is none. Where the
+// socket can be had, no buffer is held while there is nothing to put into it:
+// it would be most of what an idle connection takes.
+func (s *Server) read(conn *connection) (buf *[]byte, n int, err error) {
+	if conn.direct != nil {
+		return conn.direct.read()
+	}
+	buf = s.buffers.Get().(*[]byte)
+	if n, err = conn.Read(*buf); n == 0 {
+		s.buffers.Put(buf)
+	}
+	return buf, n, err
+}
+
 // reply does what a handler wants done and tells whether that ended the
 // conversation.
 func (s *Server) reply(conn *connection, r impl.Reply) (ended bool, err error) {
-	if err := s.write(conn.Conn, r.Send); err != nil {
+	if err := s.write(conn, r.Send); err != nil {
 		return false, err
 	}
 	if r.Close {
@@ -162,7 +185,16 @@ func (s *Server) reply(conn *connection, r impl.Reply) (ended bool, err error) {
 
 // write gives up only when the client has taken nothing for WriteTimeout: a
 // slow one is none of our business, and only who serves it waits.
-func (s *Server) write(conn net.Conn, p []byte) error {
+func (s *Server) write(conn *connection, p []byte) error {
+	if conn.direct != nil {
+		// Nearly always the kernel takes all of it, and there is nothing to
+		// wait for and no time to look at.
+		n, err := conn.direct.write(p)
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+	}
 	for len(p) > 0 {
 		if err := conn.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout)); err != nil {
 			return err

@@ -34,11 +34,11 @@ func TestWriteWaitsForProgress(t *testing.T) {
 	t.Parallel()
 	answer := strings.Repeat("0123456789", writeSize/4)
 	conn := &slow{takes: 100, room: len(answer)}
-	if err := newServer(nil, Options{}).write(conn, []byte(answer)); err != nil || conn.got.String() != answer {
+	if err := newServer(nil, Options{}).write(&connection{Conn: conn}, []byte(answer)); err != nil || conn.got.String() != answer {
 		t.Errorf("%d of %d bytes were sent: %v", conn.got.Len(), len(answer), err)
 	}
 	conn = &slow{takes: 100, room: len(answer) - 1}
-	if err := newServer(nil, Options{}).write(conn, []byte(answer)); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := newServer(nil, Options{}).write(&connection{Conn: conn}, []byte(answer)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a client that stopped reading: %v", err)
 	}
 }

@@ -11,7 +11,7 @@
 //     with one user, and to see what the rest is for.
 //   - goroutine: a goroutine for each client. What Go offers, and the default:
 //     code that waits reads like code that does not, and the runtime does what
-//     the loops below do. Some kilobytes for each client.
+//     the loops below do. Some kilobytes for each client, most of it a stack.
 //   - pool: one of N workers. Bounds what clients can claim, at the price that
 //     N idle ones keep everybody else out. For conversations that are short.
 //   - poll: one loop asks the kernel, each time, about all of its sockets. On
@@ -26,7 +26,8 @@
 //     and of most event libraries. As poll, which is below it here.
 //   - process: a process for each client, at most N. Nothing is shared, so a
 //     crash or a leak is that client's alone, and the system can limit each. Four
-//     megabytes and ten milliseconds for each client.
+//     megabytes and ten milliseconds for each client. What they cost beside each
+//     other was measured: docs/models.md.
 //
 // All of poll, epoll and callback run in one thread: a handler that computes
 // for long holds up everybody, and a second processor is of no use. In the
@@ -44,6 +45,7 @@
 //
 // The models serial, goroutine and pool use of a connection only net.Conn and,
 // where there is one, CloseWrite, so that listeners and connections may be
-// wrapped, as TLS does. The others need the sockets of a *net.TCPListener or
+// wrapped, as TLS does; where nothing is wrapped, a client that says nothing
+// holds no buffer. The others need the sockets of a *net.TCPListener or
 // *net.UnixListener; Options.Check tells.
 package serve

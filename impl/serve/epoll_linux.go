@@ -9,12 +9,15 @@ import (
 // epoll serves all clients in one loop. The kernel keeps the list of sockets,
 // and tells each time only what has changed.
 //
-// Edge-triggered, it tells a change once. Whoever stops reading before the
-// kernel says that there is no more will not be told of the rest: not of the
-// second client of two that came together, not of the bytes beyond the buffer,
-// not of the FIN behind them. So the loop remembers who is ready, from the
-// edge until read or write says EAGAIN, and goes round those in turns: one
-// that always has more to say gets as much of the loop as any other.
+// Edge-triggered, it tells a change once. Whoever stops reading while there is
+// more will not be told of the rest: not of the second client of two that came
+// together, not of the bytes beyond the buffer, not of the FIN behind them. So
+// the loop remembers who is ready, from the edge until there is no more, and
+// goes round those in turns: one that always has more to say gets as much of the
+// loop as any other. That there is no more is what EAGAIN says, and what a read
+// says that gives less than it could, which spares a call for each message.
+// Behind such a read there may be a FIN, which EPOLLRDHUP tells of: then it is
+// read to the end.
 //
 // Room to write is news only to a connection that waits for it. It asks for
 // EPOLLOUT when a write has said EAGAIN; to ask again is to be told again, so
@@ -42,9 +45,13 @@ type epollLoop struct {
 type epollTalk struct {
 	*talk
 	timer timer
-	ready bool // from an edge until EAGAIN; it is in the loop's list
+	ready bool // from an edge until there is no more; it is in the loop's list
+	end   bool // behind what is left to read there is an end
 	out   bool // EPOLLOUT is asked for
 }
+
+// edges are what is always asked for of a connection.
+const edges = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 // stepsAtOnce is how much one connection may do before it is another's turn.
 const stepsAtOnce = 4
@@ -75,10 +82,14 @@ func (l *epollLoop) run() (err error) {
 		}
 	}()
 
-	parted := false
+	parted, ordered := false, true
 	events := make([]unix.EpollEvent, 256)
 	for {
-		part, end := l.orders.take()
+		part, end := false, false
+		if ordered {
+			ordered = false
+			part, end = l.orders.take()
+		}
 		if part && !parted {
 			parted = true
 			for _, t := range l.talks {
@@ -99,12 +110,14 @@ func (l *epollLoop) run() (err error) {
 		for _, e := range events[:max(n, 0)] {
 			switch e.Fd {
 			case int32(l.orders.fd):
+				ordered = true
 			case int32(l.door.fd):
 				l.knocks = true
 			default:
 				// Whether it is EPOLLIN, OUT, ERR or HUP: the talk finds out
 				// when it does what it wanted to do.
 				if t := l.talks[e.Fd]; t != nil {
+					t.end = t.end || e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 					l.wake(t)
 				}
 			}
@@ -143,7 +156,7 @@ func (l *epollLoop) round() {
 		t.ready = false
 		wait := false
 		for i := 0; i < stepsAtOnce && !wait && t.phase != over; i++ {
-			wait = t.step(l.buf)
+			wait = t.step(l.buf) || t.short && !t.end
 		}
 		if !wait && t.phase != over {
 			l.wake(t)
@@ -173,7 +186,7 @@ func (l *epollLoop) accept(now time.Time) {
 		}
 		l.talks[int32(fd)] = t
 		// What has arrived before is an edge as well.
-		if err := l.watch(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLET); err != nil {
+		if err := l.watch(unix.EPOLL_CTL_ADD, fd, edges); err != nil {
 			t.broke(err)
 		}
 		l.after(t)
@@ -184,7 +197,7 @@ func (l *epollLoop) accept(now time.Time) {
 func (l *epollLoop) after(t *epollTalk) {
 	if t.phase != over && t.writing() != t.out {
 		t.out = !t.out
-		events := uint32(unix.EPOLLIN | unix.EPOLLET)
+		events := uint32(edges)
 		if t.out {
 			events |= unix.EPOLLOUT
 		}

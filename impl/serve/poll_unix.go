@@ -39,11 +39,14 @@ func poll(s *Server) {
 			t.close()
 		}
 	}()
-	parted := false
+	parted, ordered := false, true
 	buf := make([]byte, readSize)
 	var list []unix.PollFd // orders, door, then the talks
 	for {
-		part, end := orders.take()
+		part, end := false, false
+		if ordered {
+			part, end = orders.take()
+		}
 		if part && !parted {
 			parted = true
 			for _, t := range talks {
@@ -82,6 +85,7 @@ func poll(s *Server) {
 			return
 		}
 
+		ordered = list[0].Revents != 0
 		// Resets and hang-ups are told unasked, and show when the talk does
 		// what it wanted to do.
 		now = time.Now()

@@ -135,7 +135,8 @@ func Inherited(ctx context.Context, newHandler func() impl.Handler, o Options) e
 	if err != nil {
 		return fmt.Errorf("file %d is not a connection: only model process starts a program this way: %w", inherited, err)
 	}
-	conn := &connection{Conn: nc}
+	s := newServer(newHandler, o)
+	conn := s.newConnection(nc)
 	stop := sync.OnceFunc(conn.stop)
 	defer context.AfterFunc(ctx, stop)()
 	go func() {
@@ -149,6 +150,6 @@ func Inherited(ctx context.Context, newHandler func() impl.Handler, o Options) e
 			}
 		}
 	}()
-	newServer(newHandler, o).converseWith(conn)
+	s.converseWith(conn)
 	return nil
 }

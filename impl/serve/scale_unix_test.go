@@ -252,6 +252,40 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// A client that says nothing holds no buffer of the server's: nothing near the
+// 16 KiB that it may send at once. Its own side of the connection, which is in
+// this process too, is counted with it.
+func TestIdleMemory(t *testing.T) {
+	const n, most = 300, 9 << 10
+	needFiles(t, 2*n+100)
+	for _, p := range models() {
+		if p.clients < n {
+			continue
+		}
+		t.Run(p.model, func(t *testing.T) {
+			s := p.start(t, "zen")
+			var before, after runtime.MemStats
+			used := func(m *runtime.MemStats) uint64 {
+				runtime.GC()
+				runtime.GC() // what pools keep goes with the second
+				runtime.ReadMemStats(m)
+				return m.HeapAlloc + m.StackInuse
+			}
+			had := used(&before)
+			for range n {
+				c := dial(t, s)
+				c.send("Simple is better than?")
+				c.expect("Complex.")
+			}
+			if each := (int64(used(&after)) - int64(had)) / n; each > most {
+				t.Errorf("%d bytes for each client, more than %d", each, most)
+			} else {
+				t.Logf("%d bytes for each client", each)
+			}
+		})
+	}
+}
+
 func processorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage

@@ -46,6 +46,7 @@ type Server struct {
 	newHandler func() impl.Handler
 	options    Options
 	log        *slog.Logger
+	buffers    sync.Pool // of *[]byte, readSize long
 
 	closing chan struct{} // closed when no more connections are wanted
 	done    chan struct{} // closed when the model has ended
@@ -104,6 +105,10 @@ func newServer(newHandler func() impl.Handler, o Options) *Server {
 		closing:    make(chan struct{}),
 		done:       make(chan struct{}),
 		members:    map[member]struct{}{},
+		buffers: sync.Pool{New: func() any {
+			b := make([]byte, readSize)
+			return &b
+		}},
 	}
 }
 

@@ -23,3 +23,7 @@ func accept(listener int) (int, unix.Sockaddr, error) {
 	}
 	return fd, from, nil
 }
+
+func receive(fd int, p []byte) (int, error) { return unix.Read(fd, p) }
+
+func send(fd int, p []byte) (int, error) { return unix.Write(fd, p) }

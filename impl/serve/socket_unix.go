@@ -22,7 +22,7 @@ const errWait = unix.EAGAIN
 // read returns at least one byte or an error; io.EOF is the client's FIN.
 func read(fd int, p []byte) (int, error) {
 	for {
-		n, err := unix.Read(fd, p)
+		n, err := receive(fd, p)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
@@ -39,7 +39,7 @@ func read(fd int, p []byte) (int, error) {
 // error.
 func write(fd int, p []byte) (int, error) {
 	for {
-		n, err := unix.Write(fd, p[:min(writeSize, len(p))])
+		n, err := send(fd, p[:min(writeSize, len(p))])
 		switch {
 		case err == unix.EINTR:
 		case err != nil:

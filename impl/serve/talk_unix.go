@@ -26,6 +26,7 @@ type talk struct {
 	phase   phase
 	out     []byte    // what the client has not taken of the last reply
 	parting bool      // the handler is to be told that the server is shutting down
+	short   bool      // the last step has read less than it could: there was no more
 	drained int       // bytes read in vain
 	due     time.Time // when to call expire; zero is never
 }
@@ -61,10 +62,12 @@ func (t *talk) writing() bool { return len(t.out) > 0 }
 // has to wait for the socket. buf is for what is read.
 func (t *talk) step(buf []byte) (wait bool) {
 	defer t.contain()
+	t.short = false
 	if t.writing() {
 		return t.flush(false)
 	}
 	n, err := read(t.fd, buf)
+	t.short = n < len(buf)
 	switch {
 	case err == errWait:
 		return true

@@ -16,11 +16,12 @@ import (
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
-		Name:     "calc",
-		Source:   "tutorial 001, examples 3 and 6",
-		Greets:   true,
-		Rows:     append(specs.Numbered("CALC", 1, 15), concurrency.Rows()...),
-		Question: func(*specs.Client) string { return "1,2\r\n" },
+		Name:       "calc",
+		Source:     "tutorial 001, examples 3 and 6",
+		Greets:     true,
+		Rows:       append(specs.Numbered("CALC", 1, 15), concurrency.Rows()...),
+		Untestable: concurrency.Untestable(),
+		Question:   func(*specs.Client) string { return "1,2\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.ExpectOneOf(specs.Exactly("<welcome: starting in sum mode>\n"), specs.Exactly("<welcome: starting in sum mode>\r\n"))
 			cl.Send("1,2\r\n")
@@ -139,6 +140,15 @@ func conversation() concurrency.Conversation {
 		Clause:       "tutorial 001, example 6",
 		Open:         func(cl *specs.Client) { cl.Expect(welcome(cl.Case())) },
 		PartialLevel: specs.Should,
+		CrowdLevel:   specs.Should,
+		Pipelined:    specs.Should,
+		Long: func(c *specs.Case, length int) (string, concurrency.Answer) {
+			digits := make([]byte, length)
+			for i := range digits {
+				digits[i] = byte('1' + c.IntN(9))
+			}
+			return string(digits) + "\r\n", concurrency.Exactly(sum(c, string(digits)))
+		},
 		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			line, total, _ := list(c, 3, 5)
 			return line + "\r\n", concurrency.Exactly(sum(c, total))

@@ -50,6 +50,17 @@ type Conversation struct {
 	// TogetherLevel is what it is worth that clients who connect at the same
 	// moment are all served; empty where that is not asked.
 	TogetherLevel specs.Level
+	// CrowdLevel is what it is worth that many clients are served, and some
+	// while others come, leave or hurry; empty where that is not asked.
+	CrowdLevel specs.Level
+	// Long gives a message of some length in bytes, and the answer to it, of
+	// that length or more; nil where a message cannot be long. The answer is nil
+	// where none comes.
+	Long func(c *specs.Case, length int) (message string, answer Answer)
+	// Pipelined is what it is worth that messages are answered which are sent
+	// before the answers to earlier ones have come; empty where a client has to
+	// wait for those.
+	Pipelined specs.Level
 	// State changes what a connection answers; nil where connections have
 	// none. StateTitle names the message that does.
 	State      func(c *specs.Case) State
@@ -266,6 +277,7 @@ func Section(protocol string, m Conversation) specs.Section {
 			}, specs.Clients(together), specs.Perilous, specs.Last, specs.Covers("CONC-11"),
 			specs.Cause("one connection is accepted each time that the listener is ready, although several may wait; accept until there is none")))
 	}
+	section.Specs = append(section.Specs, m.crowd(id)...)
 	if !m.Mute {
 		section.Specs = append(section.Specs, m.orders(id)...)
 	}
@@ -289,8 +301,13 @@ func Section(protocol string, m Conversation) specs.Section {
 
 // Rows names the rows about several clients in the lists of the protocols that
 // have no list of their own for them.
-func Rows() []string {
-	return append(specs.Numbered("CONC", 1, 6), specs.Numbered("CONC", 9, 10)...)
+func Rows() []string { return specs.Numbered("CONC", 1, 12) }
+
+// Untestable says of some of the rows why no requirement covers them.
+func Untestable() map[string]string {
+	return map[string]string{
+		"CONC-12": "a server that spins while it has nothing to do answers like one that waits: only its process shows it, in the profile of a server that conform has started",
+	}
 }
 
 // maxBound is the largest bound that is looked for. Some servers stop at 40

@@ -64,7 +64,7 @@ func (m Conversation) messages(c *specs.Case, actors int, whole bool) [][]messag
 		for turn := range mostMessages {
 			var next message
 			if m.Partial != nil && !whole && c.IntN(2) == 0 {
-				head, tail, answer := m.Partial(c, i+actors*turn)
+				head, tail, answer := m.Partial(c, i+turn) // neighbours in time differ, as those in place do
 				next = message{text: head + tail, cuts: []int{len(head)}, answer: answer}
 				if n := len(head); n > 1 && c.IntN(2) == 0 {
 					next.cuts = []int{1 + c.IntN(n-1), n}
@@ -100,9 +100,9 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 		} else {
 			a.piece = 0
 			a.message++
-			step.Hears = c.IntN(3) > 0
+			step.Hears = c.IntN(2) == 0
 		}
-		a.on = true
+		a.on = !(m.Once && step.Hears)
 		steps = append(steps, step)
 	}
 	act := func(i int, do specs.Action) {
@@ -114,19 +114,23 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 		a.on = do == specs.Connects
 		steps = append(steps, specs.Step{Client: i + 1, Do: do})
 	}
+	silent := 2 // of 8
+	if m.Partial == nil {
+		silent = 4 // who says nothing yet is all that can be mixed up
+	}
 	for range 10 + c.IntN(16) {
 		i := c.IntN(len(actors))
 		a, chance := &actors[i], c.IntN(8)
 		vanish := []specs.Action{specs.Closes, specs.Resets}[c.IntN(2)]
 		switch {
-		case a.on && abrupt && chance == 0:
+		case a.on && abrupt && chance < 2:
 			act(i, vanish)
 		case a.piece > 0:
 			send(i)
-		case a.on && chance == 1:
+		case a.on && (chance < 2 || abrupt && chance == 2):
 			act(i, specs.Leaves)
 		case a.message == len(all[i]):
-		case !a.on && chance < 2:
+		case !a.on && chance < silent:
 			act(i, specs.Connects)
 		default:
 			send(i)
@@ -144,6 +148,7 @@ func (m Conversation) schedule(c *specs.Case, all [][]message, abrupt bool) (ste
 // owes each of them. step is called before each step.
 func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, step func(i int)) {
 	clients, due := make([]*specs.Client, len(all)), make([]Answer, len(all))
+	inside := make([]bool, len(all)) // a message
 	hear := func(i int) {
 		if answer := due[i]; answer != nil {
 			due[i] = nil
@@ -159,10 +164,13 @@ func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, s
 		if s.Do == specs.Connects || s.Do == specs.Sends {
 			hear(i)
 			if clients[i] == nil {
-				clients[i] = m.dial(c)
+				if clients[i] = m.dial(c); !m.Once { // else there was a pause already
+					c.Pause(c.Timing().Gap / 2)
+				}
 			}
 		}
 		client := clients[i]
+		inside[i] = s.Do == specs.Sends && !s.Ends
 		switch s.Do {
 		case specs.Sends:
 			say := all[i][s.Message-1]
@@ -197,11 +205,23 @@ func (m Conversation) play(c *specs.Case, all [][]message, steps []specs.Step, s
 	for i := range clients {
 		hear(i)
 	}
+	// What a client says by way of farewell would be taken for the rest of its
+	// message, and answered.
+	breakOff := func() {
+		for i, client := range clients {
+			if client != nil && inside[i] {
+				client.Close()
+				clients[i] = nil
+			}
+		}
+	}
 	if serves := c.Serves(); serves.Class == specs.Concurrent || serves.Bound > len(all) {
 		// Beside the others, so that what comes to one that has not asked shows.
 		m.ask(c, m.dial(c), len(all), 0)
+		breakOff()
 		return
 	}
+	breakOff()
 	for _, client := range clients {
 		if client != nil {
 			client.NothingLeftOver()
@@ -307,9 +327,6 @@ func (e explorer) explore() {
 		e.c.Note("messages were not cut, because a part of one keeps everybody else waiting")
 	}
 	schedules := e.schedules
-	if e.m.Once {
-		schedules /= 2 // each message takes a connection of its own
-	}
 	began := time.Now()
 	tried, steps := 0, 0
 	for n := 1; budget > 0 && time.Since(began) < budget || budget == 0 && n <= schedules; n++ {

@@ -146,5 +146,25 @@ func smaller(steps []specs.Step) (all [][]specs.Step) {
 			all = append(all, heard)
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(steps []specs.Step) bool { return !possible(steps) })
+}
+
+// possible says whether a client that is inside a message goes on with it, unless
+// it vanishes: otherwise no server could give the answers that are expected.
+func possible(steps []specs.Step) bool {
+	begun := map[int]int{} // a client's message that has no end yet
+	for _, s := range steps {
+		message, inside := begun[s.Client]
+		switch {
+		case s.Do == specs.Closes || s.Do == specs.Resets:
+			delete(begun, s.Client)
+		case inside && (s.Do != specs.Sends || s.Message != message):
+			return false
+		case s.Ends:
+			delete(begun, s.Client)
+		case s.Do == specs.Sends:
+			begun[s.Client] = s.Message
+		}
+	}
+	return true
 }

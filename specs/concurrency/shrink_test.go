@@ -54,7 +54,14 @@ func TestWhatIsSmallerIsStillAConversation(t *testing.T) {
 				t.Fatalf("seed %d: not smaller:\n%v\nof\n%v", seed, less, steps)
 			}
 			at := map[[2]int]int{}
+			inside := map[int]int{} // the message that a client has begun
 			for _, s := range less {
+				if m, ok := inside[s.Client]; ok && m != s.Message {
+					t.Fatalf("seed %d: message %d of client %d is not sent to its end:\n%v\nof\n%v", seed, m, s.Client, less, steps)
+				}
+				if inside[s.Client] = s.Message; s.Ends || s.Do != specs.Sends {
+					delete(inside, s.Client)
+				}
 				if s.Do != specs.Sends {
 					continue
 				}

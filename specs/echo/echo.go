@@ -14,10 +14,11 @@ import (
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
-		Name:     "echo",
-		Source:   "tutorial 001, example 1",
-		Rows:     append(specs.Numbered("ECHO", 1, 12), concurrency.Rows()...),
-		Question: func(*specs.Client) string { return "hello\r\n" },
+		Name:       "echo",
+		Source:     "tutorial 001, example 1",
+		Rows:       append(specs.Numbered("ECHO", 1, 12), concurrency.Rows()...),
+		Untestable: concurrency.Untestable(),
+		Question:   func(*specs.Client) string { return "hello\r\n" },
 		Hello: func(cl *specs.Client) {
 			cl.Send("hello\r\n")
 			cl.ExpectOneOf(specs.Exactly("Echoed: 'hello'\r\n"), specs.Exactly("Echoed: 'hello'\n"))
@@ -71,6 +72,12 @@ func conversation() concurrency.Conversation {
 		Clause:       "tutorial 001, example 6",
 		Open:         func(*specs.Client) {},
 		PartialLevel: specs.Should,
+		CrowdLevel:   specs.Should,
+		Pipelined:    specs.Must,
+		Long: func(c *specs.Case, length int) (string, concurrency.Answer) {
+			text := c.Letters(length)
+			return text + "\r\n", concurrency.Exactly(echoed(c, text))
+		},
 		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {
 			word := c.Word()
 			return word + "\r\n", concurrency.Exactly(echoed(c, word))

@@ -23,8 +23,9 @@ func Protocol() specs.Protocol {
 		Name:   "raw",
 		Source: "tutorial 003; over datagrams, tutorial 002",
 		Rows: slices.Concat(specs.Numbered("RAW", 1, 9), specs.Numbered("UDP", 1, 8),
-			concurrency.Rows(), []string{"CONC-07", "CONC-08", "CONC-11"}),
-		Question: func(*specs.Client) string { return "hello" },
+			concurrency.Rows()),
+		Untestable: concurrency.Untestable(),
+		Question:   func(*specs.Client) string { return "hello" },
 		Hello: func(cl *specs.Client) {
 			if cl.Datagrams() {
 				word := cl.Case().Word()
@@ -41,6 +42,7 @@ func Protocol() specs.Protocol {
 			cl.HalfClose()
 			cl.AwaitEnd(cl.Timing().Leave)
 		},
+		Scale: func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
 	}
 	several := concurrency.Section(p.Name, conversation())
 	several.Specs = append(several.Specs, crowds()...)
@@ -57,6 +59,12 @@ func conversation() concurrency.Conversation {
 			// No two say the same, so that a swapped answer shows.
 			word := fmt.Sprintf("%d.%d:%s", client, turn, c.Word())
 			return word, concurrency.Exactly(word)
+		},
+		CrowdLevel: specs.Should,
+		Pipelined:  specs.Must,
+		Long: func(c *specs.Case, length int) (string, concurrency.Answer) {
+			bytes := string(c.Bytes(length))
+			return bytes, concurrency.Exactly(bytes)
 		},
 		TogetherLevel: specs.Should,
 		VanishLevel:   specs.Should, // as the list has it of resets

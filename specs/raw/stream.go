@@ -234,20 +234,6 @@ func flow() specs.Section {
 // crowds are the scenarios with several clients that no other protocol has.
 func crowds() []specs.Spec {
 	return []specs.Spec{
-		specs.Requirement("raw/concurrency/twenty-idle", specs.Should, "tutorial 003",
-			"A client is served while twenty others are connected and idle, and each of those afterwards.",
-			func(c *specs.Case) {
-				var idle []*specs.Client
-				for range 20 {
-					idle = append(idle, c.Dial())
-				}
-				same(c.Dial(), c.Word())
-				for _, i := range c.Order(len(idle)) {
-					same(idle[i], c.Word())
-				}
-			}, specs.Clients(21), specs.Covers("CONC-08"),
-			specs.Cause("the number of clients is bounded, or new ones are forgotten")),
-
 		specs.Requirement("raw/concurrency/bytes-by-turns", specs.Must, "tutorial 003",
 			"What several clients send byte by byte, by turns, is kept apart.",
 			func(c *specs.Case) {
@@ -267,22 +253,6 @@ func crowds() []specs.Spec {
 				clients[0].ExpectSilence("everything has come back")
 			}, specs.Clients(4), specs.Covers("CONC-04", "CONC-06", "CONC-09"),
 			specs.Cause("all clients share one buffer, or one variable for the connection to answer")),
-
-		specs.Requirement("raw/concurrency/one-does-not-read", specs.Should, "tutorial 003",
-			"A client that does not read what comes back does not keep others from being served.",
-			func(c *specs.Case) {
-				other := c.Dial()
-				same(other, c.Word())
-				busy, _, read := unread(c, stalling, 0)
-				defer func() { // as quietly as possible: a reset would be another provocation
-					read()
-					busy.Drain(c.Timing().Quiet)
-					busy.Leave()
-				}()
-				same(other, c.Word())
-				same(c.Dial(), c.Word())
-			}, specs.Clients(3), specs.Perilous, specs.Heavy, specs.Covers("CONC-07"),
-			specs.Cause("the server waits in send() for one client to read; send what can be sent at once, and the rest when the socket is ready")),
 	}
 }
 

@@ -5,6 +5,9 @@
 // That end is all that shows that a client is served, so every requirement comes
 // to it; before it, silence on an open connection shows that the server did
 // nothing else.
+//
+// There is no conversation for --clients: it compares answers, and here there
+// is none.
 package sink
 
 import (
@@ -23,10 +26,11 @@ const clause = "tutorial 003"
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
-		Name:   "sink",
-		Source: "tutorial 003",
-		Rows:   slices.Concat(specs.Numbered("SINK", 1, 6), concurrency.Rows(), []string{"CONC-11"}),
-		Once:   true,
+		Name:       "sink",
+		Source:     "tutorial 003",
+		Rows:       slices.Concat(specs.Numbered("SINK", 1, 6), concurrency.Rows()),
+		Untestable: untestable(),
+		Once:       true,
 		Served: func(cl *specs.Client, patience time.Duration) bool {
 			cl.HalfClose()
 			return cl.AwaitEnd(patience)
@@ -49,14 +53,26 @@ func Protocol() specs.Protocol {
 	return p
 }
 
+// untestable says of rows why no requirement covers them.
+func untestable() map[string]string {
+	rows := concurrency.Untestable()
+	rows["CONC-07"] = "a sink says nothing that a client could leave unread"
+	return rows
+}
+
 // conversation tells the concurrency scenarios how clients talk.
 func conversation() concurrency.Conversation {
 	return concurrency.Conversation{
-		Clause:        clause,
-		Mute:          true,
-		Once:          true,
-		Open:          func(*specs.Client) {},
-		PartialLevel:  specs.Must,
+		Clause:       clause,
+		Mute:         true,
+		Once:         true,
+		Open:         func(*specs.Client) {},
+		PartialLevel: specs.Must,
+		CrowdLevel:   specs.Should,
+		Pipelined:    specs.Must,
+		Long: func(c *specs.Case, length int) (string, concurrency.Answer) {
+			return string(c.Bytes(length)), nil
+		},
 		TogetherLevel: specs.Should,
 		VanishLevel:   specs.Should, // as the list has it of resets
 		Ask: func(c *specs.Case, client, turn int) (string, concurrency.Answer) {

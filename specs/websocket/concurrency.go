@@ -16,6 +16,10 @@ import (
 // them, and what a server of frames keeps for each connection apart.
 func concurrent() []specs.Spec {
 	shared := concurrency.Section("websocket", conversation()).Specs
+	shared = slices.DeleteFunc(shared, func(s specs.Spec) bool {
+		// Judged here with hundreds of clients, and in limits with floods.
+		return slices.Contains([]string{"idle-clients", "burst", "busy-clients"}, s.Name())
+	})
 	return slices.Concat(shared, apart(), undisturbed(), crowded())
 }
 
@@ -23,7 +27,7 @@ func concurrent() []specs.Spec {
 // texts that come back, or in Pings where none do.
 func conversation() concurrency.Conversation {
 	return concurrency.Conversation{
-		Clause: "good engineering", Level: specs.Robust, PartialLevel: specs.Robust,
+		Clause: "good engineering", Level: specs.Robust, PartialLevel: specs.Robust, CrowdLevel: specs.Robust,
 		Open: func(cl *specs.Client) {
 			if cl.Session == nil {
 				meet(cl, hello(cl.Case()))
@@ -59,6 +63,7 @@ func conversation() concurrency.Conversation {
 			"partial-message-blocks-nobody": {"WS-CONC-10"},
 			"one-leaves":                    {"WS-CONC-12"},
 			"one-vanishes":                  {"WS-CONC-12"},
+			"churn":                         {"WS-CONC-16"},
 			"any-order":                     {"WS-CONC-01", "WS-CONC-02", "WS-CONC-03"},
 			"any-order-and-end":             {"WS-CONC-12", "WS-CONC-16"},
 		},

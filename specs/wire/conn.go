@@ -25,6 +25,11 @@ type Dialer struct {
 	// arrives, where the system lets one choose: a small one makes a client
 	// that does not read felt at once. 0 leaves it to the system.
 	ReceiveBuffer int
+	// SegmentSize is how many bytes of TCP a segment may have, where the system
+	// lets one choose. Systems hold so many segments back for a client that does
+	// not read: with small ones it is felt after a hundred kilobytes, not after
+	// megabytes. 0 leaves it to the system.
+	SegmentSize int
 	// SendBuffer is the size in bytes of the kernel's buffer for what is sent: a
 	// small one makes a server that does not read felt soon. 0 leaves it to the
 	// system.
@@ -68,8 +73,8 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 		local = filepath.Join(dir, "client")
 		nd.LocalAddr = &net.UnixAddr{Net: "unixgram", Name: local}
 	}
-	if d.ReceiveBuffer > 0 {
-		nd.Control = receiveBuffer(d.ReceiveBuffer)
+	if d.ReceiveBuffer > 0 || d.SegmentSize > 0 {
+		nd.Control = d.narrow
 	}
 	var nc net.Conn
 	var err error
@@ -103,6 +108,23 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 	}
 	go c.read()
 	return c, nil
+}
+
+// narrow gives a socket the sizes that are agreed on when it connects, and so
+// have to be set before.
+func (d Dialer) narrow(_, _ string, c syscall.RawConn) error {
+	var err error
+	if controlErr := c.Control(func(fd uintptr) {
+		if d.ReceiveBuffer > 0 {
+			err = receiveBuffer(fd, d.ReceiveBuffer)
+		}
+		if d.SegmentSize > 0 {
+			_ = segmentSize(fd, d.SegmentSize) // without it, more is needed for the same
+		}
+	}); controlErr != nil {
+		return controlErr
+	}
+	return err
 }
 
 // Cause is the system's own words in a network error: the last part. Before

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -358,6 +359,39 @@ func TestReadSlowlyHoldsThePeerUp(t *testing.T) {
 		t.Fatalf("the peer wrote %d bytes, of which %d were read, while reading was stopped", n, held)
 	}
 	conn.ReadSlowly(8<<10, 0)
+	if s := conn.Await(context.Background(), patience, atLeast(n)); len(s.Unread) != n {
+		t.Errorf("%d of %d bytes came once reading went on", len(s.Unread), n)
+	}
+}
+
+// With small segments it does not take megabytes.
+func TestSmallSegmentsHoldThePeerUpSoon(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("systems differ in what they make of it")
+	}
+	written := make(chan int, 1)
+	d := serve(t, "tcp", func(c net.Conn) {
+		n, block := 0, bytes.Repeat([]byte("x"), 4000)
+		c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		for {
+			m, err := c.Write(block)
+			if n += m; err != nil {
+				break
+			}
+		}
+		written <- n
+		c.SetWriteDeadline(time.Time{})
+		c.Read(make([]byte, 1))
+	})
+	d.SegmentSize, d.ReceiveBuffer = 500, 3500
+	conn, _ := dial(t, d)
+	conn.ReadSlowly(0, 0)
+	n := <-written
+	if n > 256<<10 {
+		t.Fatalf("the peer wrote %d bytes while reading was stopped", n)
+	}
+	conn.ReadSlowly(64<<10, 0)
 	if s := conn.Await(context.Background(), patience, atLeast(n)); len(s.Unread) != n {
 		t.Errorf("%d of %d bytes came once reading went on", len(s.Unread), n)
 	}

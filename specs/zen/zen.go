@@ -17,11 +17,12 @@ const unknown = "Error: unknown aphorism."
 // Protocol returns the standard, in the order in which it is best read.
 func Protocol() specs.Protocol {
 	p := specs.Protocol{
-		Name:     "zen",
-		Source:   "tutorial 000",
-		Rows:     append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
-		Question: func(*specs.Client) string { return "?" },
-		Scale:    func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
+		Name:       "zen",
+		Source:     "tutorial 000",
+		Rows:       append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
+		Untestable: untestable(),
+		Question:   func(*specs.Client) string { return "?" },
+		Scale:      func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")
 			cl.Expect("Ugly.")
@@ -40,6 +41,13 @@ func Protocol() specs.Protocol {
 	return p
 }
 
+// untestable says of rows why no requirement covers them.
+func untestable() map[string]string {
+	rows := concurrency.Untestable()
+	rows["CONC-07"] = "a client has to wait for each answer, and the longest has 24 bytes: all that it may leave unread fits into any buffer"
+	return rows
+}
+
 // conversation tells the concurrency scenarios how clients talk.
 func conversation() concurrency.Conversation {
 	known := [][2]string{
@@ -56,6 +64,10 @@ func conversation() concurrency.Conversation {
 			return qa[0], concurrency.Exactly(qa[1])
 		},
 		PartialLevel: specs.Must,
+		CrowdLevel:   specs.Should,
+		Long: func(c *specs.Case, length int) (string, concurrency.Answer) {
+			return c.Letters(length-1) + "?", concurrency.Exactly(unknown)
+		},
 		Partial: func(c *specs.Case, client int) (string, string, concurrency.Answer) {
 			qa := known[client%len(known)]
 			cut := 1 + c.IntN(len(qa[0])-1)

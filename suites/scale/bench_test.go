@@ -28,26 +28,39 @@ func TestMain(m *testing.M) {
 }
 
 // BenchmarkRoundTrips holds clients for half a second at a time. What counts is
-// cpu-ns/roundtrip, our own processor time; suites/scale/bench sets it beside
-// that of others.
+// cpu-ns/roundtrip, our own processor time, and on Linux x-of-C: how many times
+// as much it is as that of a client in C, which takes turns with ours at the same
+// server. suites/scale/bench does it on a core for each side, and with others.
 func BenchmarkRoundTrips(b *testing.B) {
+	inC := yardstick(b)
 	for _, engine := range engines() {
 		for _, protocol := range []string{"echo", "websocket"} {
 			for _, clients := range []int{100, 1000} {
 				b.Run(fmt.Sprintf("%s/%s/%d", strings.ReplaceAll(string(engine), " ", "-"), protocol, clients), func(b *testing.B) {
 					address := otherProcess(b, protocol)
-					var right int64
+					const d = 500 * time.Millisecond
+					var right, rightByC int64
+					var cpu, cpuOfC time.Duration
 					var elapsed float64
-					cpu := cpuTime(b)
 					for b.Loop() {
-						r := hold(b, address, protocol, Options{Clients: clients, Engine: engine, For: 500 * time.Millisecond})
+						began := cpuTime(b)
+						r := hold(b, address, protocol, Options{Clients: clients, Engine: engine, For: d})
+						cpu += cpuTime(b) - began
 						if !r.OK() {
 							b.Fatal(r.Errors)
 						}
 						right += r.RoundTrips.Right
 						elapsed += float64(r.RoundTrips.Held) / max(r.RoundTrips.PerSecond, 1)
+						if inC != "" {
+							t, n := holdByC(b, inC, address, protocol, clients, d)
+							cpuOfC, rightByC = cpuOfC+t, rightByC+n
+						}
 					}
-					b.ReportMetric(float64(cpuTime(b)-cpu)/float64(right), "cpu-ns/roundtrip")
+					each := float64(cpu) / float64(right)
+					b.ReportMetric(each, "cpu-ns/roundtrip")
+					if rightByC > 0 {
+						b.ReportMetric(each/(float64(cpuOfC)/float64(rightByC)), "x-of-C")
+					}
 					b.ReportMetric(float64(right)/elapsed, "roundtrips/s")
 					b.ReportMetric(0, "ns/op")
 				})

@@ -55,9 +55,9 @@ type gate struct {
 // wait for each other.
 const workersShared = 8
 
-// readSize is how much a client reads at once. An answer fits; a response to an
-// opening handshake may take a few reads.
-const readSize = 512
+// readSize is how much a client reads at once. Each holds as much while it
+// waits. A usual answer fits; others take a few reads.
+const readSize = 192
 
 func newGoroutines(s *shared) *goroutines {
 	e := &goroutines{shared: s, clients: make([]*visitor, s.options.Clients)}
@@ -231,7 +231,9 @@ func (e *goroutines) converse(w *locked, v *visitor, nc net.Conn) {
 		leave(func(*window) {})
 	})
 	defer func() {
-		crowded.Stop()
+		if crowded != nil {
+			crowded.Stop()
+		}
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		leave(func(*window) {})
@@ -256,8 +258,9 @@ func (e *goroutines) converse(w *locked, v *visitor, nc net.Conn) {
 		}
 		if n > 0 {
 			ok = e.turn(w, v, func(now time.Duration) bool { return w.hear(&v.client, in[:n], now) })
-			if v.right > 0 && inside {
+			if v.right > 0 && crowded != nil {
 				crowded.Stop()
+				crowded = nil // whoever stays for long needs no timer
 				leave((*window).grow)
 			}
 		}

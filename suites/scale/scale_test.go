@@ -18,12 +18,14 @@ import (
 	implcalc "conform/impl/calc"
 	implecho "conform/impl/echo"
 	"conform/impl/faults"
+	implraw "conform/impl/raw"
 	"conform/impl/serve"
 	implwebsocket "conform/impl/websocket"
 	implzen "conform/impl/zen"
 	"conform/specs"
 	"conform/specs/calc"
 	"conform/specs/echo"
+	"conform/specs/raw"
 	"conform/specs/websocket"
 	"conform/specs/wire"
 	"conform/specs/zen"
@@ -45,6 +47,7 @@ var protocols = map[string]struct {
 	"zen":       {zen.Protocol, implzen.New},
 	"echo":      {echo.Protocol, implecho.New},
 	"calc":      {calc.Protocol, func() impl.Handler { return implcalc.New(implcalc.Options{}) }},
+	"raw":       {raw.Protocol, implraw.New},
 	"websocket": {websocket.Protocol, func() impl.Handler { return implwebsocket.New(implwebsocket.Options{}) }},
 }
 

@@ -47,12 +47,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench client:", client(os.Args[2:]))
 		os.Exit(1)
 	}
+	if len(os.Args) > 1 && os.Args[1] == "visit" {
+		fmt.Fprintln(os.Stderr, "bench visit:", visit(os.Args[2:]))
+		os.Exit(1)
+	}
 	var b bench
 	var what, protocols, clients, models string
-	flag.StringVar(&what, "what", "clients,servers", "what is measured: clients, servers, k6")
+	flag.StringVar(&what, "what", "clients,servers", "what is measured: clients, servers, models (a table of all of them), k6")
 	flag.StringVar(&protocols, "protocols", "echo,websocket", "by what protocols")
 	flag.StringVar(&clients, "clients", "100,1000", "with how many connections")
-	flag.StringVar(&models, "models", "goroutine", "the models of conform serve")
+	flag.StringVar(&models, "models", "goroutine", "the models of conform serve, for -what servers")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds, in each of which everything is measured once")
 	flag.DurationVar(&b.window, "window", time.Second, "how long each is measured")
 	flag.StringVar(&b.k6, "k6", "k6", "the program k6, for -what k6")
@@ -111,6 +115,7 @@ type subject struct {
 	c      bool // it is the yardstick
 	client bool // the client of the pair is measured, else the server
 	target float64
+	most   int // how many clients it serves at once; 0 is any number
 	start  func(protocol string, port, clients int, counters string) []string
 }
 
@@ -118,7 +123,6 @@ type sample struct {
 	cpu    time.Duration // for each round trip
 	rate   float64       // round trips a second
 	memory float64       // KiB, all of it
-	ready  time.Duration // until all clients had been served
 }
 
 type key struct {
@@ -141,10 +145,15 @@ func (b *bench) run(what, protocols, clients, models []string) error {
 			subjects = b.clients()
 		case "servers":
 			subjects = b.servers(models)
+		case "models":
+			if err := b.tabulate(protocols, clients); err != nil {
+				return err
+			}
+			continue
 		case "k6":
 			subjects, protocols = b.load(), []string{"websocket"}
 		default:
-			return fmt.Errorf("-what %s: write clients, servers or k6", w)
+			return fmt.Errorf("-what %s: write clients, servers, models or k6", w)
 		}
 		if err := b.compare(w, subjects, protocols, clients); err != nil {
 			return err
@@ -239,7 +248,7 @@ func (b *bench) compare(title string, subjects []subject, protocols, sizes []str
 				}
 				for _, s := range subjects {
 					order = append(order, func() error {
-						got, err := b.measure(s, protocol, clients)
+						got, err := b.measure(s, protocol, clients, 0)
 						if err != nil {
 							return fmt.Errorf("%s, %s, %d clients: %w", s.name, protocol, clients, err)
 						}
@@ -303,8 +312,9 @@ func (b *bench) compare(title string, subjects []subject, protocols, sizes []str
 	return nil
 }
 
-// measure runs a pair and measures one side of it.
-func (b *bench) measure(s subject, protocol string, clients int) (sample, error) {
+// measure runs a pair and measures one side of it, while so many more
+// connections are open that say nothing.
+func (b *bench) measure(s subject, protocol string, clients, idle int) (sample, error) {
 	port, err := freePort()
 	if err != nil {
 		return sample{}, err
@@ -324,21 +334,20 @@ func (b *bench) measure(s subject, protocol string, clients int) (sample, error)
 	if !s.client {
 		serverArgs, clientArgs, counters = s.start, b.cClient, byClient
 	}
-	server, err := begin(0, serverArgs(protocol, port, clients, byServer.path))
+	server, err := begin(0, serverArgs(protocol, port, clients+idle, byServer.path))
 	if err != nil {
 		return sample{}, err
 	}
 	defer server.end()
-	for try := 0; ; try++ {
-		c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
-		if err == nil {
-			c.Close()
-			break
+	if err := listens(port); err != nil {
+		return sample{}, err
+	}
+	for range idle {
+		c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), 10*time.Second)
+		if err != nil {
+			return sample{}, err
 		}
-		if try == 500 {
-			return sample{}, fmt.Errorf("the server does not listen: %w", err)
-		}
-		time.Sleep(10 * time.Millisecond)
+		defer c.Close()
 	}
 	began := time.Now()
 	peer, err := begin(1, clientArgs(protocol, port, clients, byClient.path))
@@ -352,20 +361,11 @@ func (b *bench) measure(s subject, protocol string, clients int) (sample, error)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	result := sample{ready: time.Since(began)}
-	time.Sleep(300 * time.Millisecond)
 	measured := server
 	if s.client {
 		measured = peer
 	}
-	cpu, messages, at := measured.cpu(), counters.messages(), time.Now()
-	time.Sleep(b.window)
-	cpu, messages, result.memory = measured.cpu()-cpu, counters.messages()-messages, measured.memory()
-	if messages == 0 || cpu <= 0 {
-		return sample{}, errors.New("nothing was measured: did one of them end?")
-	}
-	result.cpu, result.rate = cpu/time.Duration(messages), float64(messages)/time.Since(at).Seconds()
-	return result, nil
+	return window(measured, counters, b.window)
 }
 
 // process is one side of a pair, on a core of its own.
@@ -408,21 +408,29 @@ func (p *process) end() {
 	_ = p.cmd.Wait()
 }
 
-// cpu is the processor time of all threads so far, to the nanosecond.
+// cpu is the processor time so far, its children's included.
 func (p *process) cpu() time.Duration {
-	var t unix.Timespec
-	// See clock_getcpuclockid(3): the clock of another process.
-	if unix.ClockGettime(int32(^p.cmd.Process.Pid)<<3|2, &t) != nil {
-		return 0
+	t := cpuTime(p.cmd.Process.Pid) + reaped(p.cmd.Process.Pid)
+	for _, pid := range children(p.cmd.Process.Pid) {
+		t += cpuTime(pid)
 	}
-	return time.Duration(t.Nano())
+	return t
 }
 
-// memory is what is resident, in KiB.
+// memory is what is resident, in KiB, and what its children have for themselves.
 func (p *process) memory() float64 {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	for _, line := range strings.Split(string(status), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+	kib := field(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), "VmRSS:")
+	for _, pid := range children(p.cmd.Process.Pid) {
+		kib += field(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:")
+	}
+	return kib
+}
+
+// field reads a number of KiB from a file of the kernel's.
+func field(file, name string) float64 {
+	text, _ := os.ReadFile(file)
+	for _, line := range strings.Split(string(text), "\n") {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			n, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
 			return n
 		}
