@@ -19,6 +19,7 @@ var formats = []struct {
 	{"tap", WriteTAP},
 	{"github", WriteGitHub},
 	{"badge", WriteBadge},
+	{"html", WriteHTML},
 }
 
 // Formats lists the formats that Write knows.

@@ -131,7 +131,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	err := Write("xml\x1b", nil, sample())
-	if want := `there is no report format "xml\\x1b": write one of badge, ctrf, github, json, junit, markdown, tap`; err == nil || err.Error() != want {
+	if want := `there is no report format "xml\\x1b": write one of badge, ctrf, github, html, json, junit, markdown, tap`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -1,10 +1,10 @@
 // Package report turns the result of a run into what people and programs read.
 //
-// There is one model, Report, and one file per format, each a function of the
-// model and a writer. The model is also the JSON report, so that every format
-// can be made from a stored one. Nothing here judges: verdicts come in, and the
-// summary is counted from them. Whatever a target sent reaches an output only
-// in quoted form.
+// There is one model, Report, and one file per format (HTML, which has pictures,
+// takes those that begin with html), each a function of the model and a writer.
+// The model is also the JSON report, so that every format can be made from a
+// stored one. Nothing here judges: verdicts come in, and the summary is counted
+// from them. Whatever a target sent reaches an output only in quoted form.
 package report
 
 import (

@@ -1,0 +1,68 @@
+"use strict";
+(() => {
+  const form = document.getElementById("filter");
+  const reveal = () => {
+    let card = null;
+    try { card = document.getElementById(decodeURIComponent(location.hash.slice(1))); } catch { return; }
+    if (!card || !card.matches("details.r")) return;
+    if (card.hidden && form) { form.reset(); }
+    card.open = true;
+    card.scrollIntoView({ block: "start" });
+    card.querySelector("summary").focus({ preventScroll: true });
+  };
+  if (form) {
+    const text = document.getElementById("f-text"), section = document.getElementById("f-section"), level = document.getElementById("f-level");
+    const verdicts = [...form.querySelectorAll("button[data-verdict]")];
+    const groups = [...document.querySelectorAll("section.group")].map((el) => ({
+      el,
+      cards: [...el.querySelectorAll("details.r")].map((card) => {
+        const evidence = card.querySelector(".evidence"), meta = card.querySelector(".meta");
+        const words = card.querySelector("summary").textContent + " " + meta.textContent + (evidence ? " " + evidence.textContent : "");
+        return { card, words: words.toLowerCase() };
+      }),
+    }));
+    const all = groups.flatMap((g) => g.cards);
+    const apply = () => {
+      const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const wanted = verdicts.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.dataset.verdict);
+      let shown = 0;
+      for (const g of groups) {
+        const here = section.value === "" || section.value === g.el.dataset.key || section.value === g.el.dataset.protocol;
+        let any = false;
+        for (const { card, words: has } of g.cards) {
+          const fits = here && (level.value === "" || level.value === card.dataset.level) &&
+            (wanted.length === 0 || wanted.includes(card.dataset.verdict)) && words.every((w) => has.includes(w));
+          card.hidden = !fits;
+          if (fits) { any = true; shown++; }
+        }
+        g.el.hidden = !any;
+      }
+      for (const p of document.querySelectorAll("section.protocol")) p.hidden = !p.querySelector("section.group:not([hidden])");
+      document.getElementById("none").hidden = shown > 0;
+      document.getElementById("f-shown").textContent = shown + " of " + all.length + " shown";
+    };
+    const each = (open) => { for (const { card } of all) if (!card.hidden) card.open = open; };
+    form.addEventListener("input", apply);
+    form.addEventListener("submit", (e) => e.preventDefault());
+    form.addEventListener("reset", () => {
+      for (const b of verdicts) b.setAttribute("aria-pressed", "false");
+      setTimeout(apply);
+    });
+    for (const b of verdicts) {
+      b.addEventListener("click", () => {
+        b.setAttribute("aria-pressed", b.getAttribute("aria-pressed") === "true" ? "false" : "true");
+        apply();
+      });
+    }
+    document.getElementById("f-open").addEventListener("click", () => each(true));
+    document.getElementById("f-close").addEventListener("click", () => each(false));
+    form.hidden = false;
+    apply();
+  }
+  addEventListener("hashchange", reveal);
+  document.addEventListener("click", (e) => {
+    const a = e.target.closest("a");
+    if (a && location.hash && a.getAttribute("href") === location.hash) reveal();
+  });
+  reveal();
+})();

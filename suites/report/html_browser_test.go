@@ -1,0 +1,248 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// browser starts a headless browser for the test, and complains of all that a
+// page does which it must not do.
+func browser(t *testing.T) (context.Context, func(path string)) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the HTML report is not looked at in a browser: -short")
+	}
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless_shell", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("the HTML report is not looked at in a browser: there is no chromium here; apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-component-update", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // it does not start otherwise
+	}
+	bounded, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	allocated, cancel := chromedp.NewExecAllocator(bounded, options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocated)
+	t.Cleanup(cancel)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // which waits until it has ended
+
+	var mu sync.Mutex
+	allowed := ""
+	err := chromedp.Listen(ctx, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch e := event.(type) {
+		case *network.EventRequestWillBeSent:
+			if url, _, _ := strings.Cut(e.Request.URL, "#"); url != allowed && url != "about:blank" {
+				t.Errorf("it asks for %.200s", e.Request.URL)
+			}
+		case *runtime.EventConsoleAPICalled:
+			t.Errorf("it writes to the console: %s", e.Type)
+		case *runtime.EventExceptionThrown:
+			t.Errorf("a script failed: %s", e.ExceptionDetails.Text)
+		case *log.EventEntryAdded:
+			t.Errorf("the browser complains: %s", e.Entry.Text)
+		case *cdppage.EventJavascriptDialogOpening:
+			t.Errorf("a dialog opens: %s", e.Message)
+		}
+	})
+	if err == nil {
+		_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	}
+	if err == nil {
+		_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	}
+	if err != nil {
+		t.Skipf("the HTML report is not looked at in a browser: %s does not start: %v", path, err)
+	}
+	return ctx, func(path string) {
+		mu.Lock()
+		defer mu.Unlock()
+		allowed = "file://" + path
+	}
+}
+
+// TestHTMLInABrowser looks at reports as people do: one browser, one page after
+// the other.
+func TestHTMLInABrowser(t *testing.T) {
+	ctx, expect := browser(t)
+	open := func(t *testing.T, r *Report, fragment string) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "report.html")
+		if err := os.WriteFile(path, []byte(writtenHTML(t, r)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		expect(path)
+		if err := chromedp.Do(ctx, chromedp.Navigate("file://"+path+fragment)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do := func(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	value := func(t *testing.T, expression string) any {
+		t.Helper()
+		result, err := chromedp.Run(ctx, chromedp.Evaluate[any](expression))
+		if err != nil {
+			t.Fatalf("%s: %v", expression, err)
+		}
+		return result
+	}
+	media := func(t *testing.T, params emulation.SetEmulatedMediaParams) {
+		t.Helper()
+		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, params); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A page does some things a moment later than it is told to.
+	is := func(t *testing.T, expression string, want any) {
+		t.Helper()
+		for end := time.Now().Add(5 * time.Second); ; {
+			got := value(t, expression)
+			if fmt.Sprint(got) == fmt.Sprint(want) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Errorf("%s is %v, not %v", expression, got, want)
+				return
+			}
+			do(t, chromedp.Sleep(10*time.Millisecond))
+		}
+	}
+	const shown = `[...document.querySelectorAll("details.r")].filter(d => d.checkVisibility()).length`
+	cards := len(sample().Results) - 1 // one was deselected
+
+	t.Run("filters", func(t *testing.T) {
+		open(t, withProfile(), "")
+		is(t, shown, cards)
+		do(t, chromedp.SendKeys(chromedp.CSS("#f-text"), "split-QUESTION segments"))
+		is(t, shown, 1)
+		is(t, `document.getElementById("f-shown").textContent`, fmt.Sprintf("1 of %d shown", cards))
+		do(t, chromedp.SendKeys(chromedp.CSS("#f-text"), " nowhere"))
+		is(t, shown, 0)
+		is(t, `document.getElementById("none").checkVisibility()`, true)
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[type="reset"]`)))
+		is(t, shown, cards)
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[data-verdict="fail"]`)))
+		is(t, shown, 3)
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[data-verdict="info"]`)))
+		is(t, shown, 4)
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[type="reset"]`)))
+		choose := func(id, label string) {
+			value(t, fmt.Sprintf(`{ const s = document.getElementById(%q); s.value = [...s.options].find(o => o.textContent === %q).value; s.dispatchEvent(new Event("input", {bubbles: true})) }`, id, label))
+		}
+		choose("f-section", "framing")
+		is(t, shown, 3)
+		choose("f-level", "ROBUST")
+		is(t, shown, 1)
+		is(t, `[...document.querySelectorAll("section.protocol")].filter(d => d.checkVisibility()).length`, 1)
+	})
+
+	t.Run("keyboard", func(t *testing.T) {
+		open(t, withProfile(), "")
+		do(t, chromedp.KeyEvent(kb.Tab))
+		is(t, `document.activeElement.className`, "skip")
+		const first = `document.getElementById("zen/answers/beautiful")`
+		is(t, first+`.open`, false)
+		value(t, first+`.querySelector("summary").focus()`)
+		do(t, chromedp.KeyEvent(kb.Enter))
+		is(t, first+`.open`, true)
+		is(t, first+`.querySelector(".exchange").checkVisibility()`, true)
+		do(t, chromedp.KeyEvent(kb.Enter))
+		is(t, first+`.open`, false)
+		// From the map to the card, also when a filter hides it.
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[data-verdict="fail"]`)))
+		value(t, `document.querySelector('.map a[href="#zen/answers/beautiful"]').dispatchEvent(new MouseEvent("click", {bubbles: true, cancelable: true}))`)
+		is(t, first+`.open && `+first+`.checkVisibility()`, true)
+	})
+
+	t.Run("a link to a card", func(t *testing.T) {
+		open(t, withProfile(), "#zen/answers/explicit")
+		is(t, `document.getElementById("zen/answers/explicit").open`, true)
+	})
+
+	t.Run("phone, dark, print", func(t *testing.T) {
+		for _, r := range []*Report{withProfile(), withScale(), many(120, func(i int) bool { return i%20 == 0 })} {
+			open(t, r, "")
+			light := value(t, `getComputedStyle(document.body).backgroundColor`)
+			do(t, chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile))
+			value(t, `document.querySelectorAll("details").forEach(d => { d.open = true })`)
+			is(t, `document.documentElement.scrollWidth <= innerWidth`, true)
+			picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+			if err != nil || len(picture) < 5000 {
+				t.Errorf("a picture of %d bytes, %v: there cannot be much on it", len(picture), err)
+			}
+			do(t, chromedp.ResetViewport())
+			media(t, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+			if dark := value(t, `getComputedStyle(document.body).backgroundColor`); dark == light {
+				t.Errorf("dark is %v, and so is light", dark)
+			}
+			media(t, emulation.SetEmulatedMediaParams{Media: "print"})
+			is(t, `!document.getElementById("filter") || !document.getElementById("filter").checkVisibility()`, true)
+			media(t, emulation.SetEmulatedMediaParams{})
+		}
+		open(t, withProfile(), "")
+		pdf, err := chromedp.Run(ctx, chromedp.PrintToPDF(chromedp.PDFPrintBackground()))
+		if err != nil || len(pdf) < 10_000 {
+			t.Errorf("%d bytes of PDF, %v", len(pdf), err)
+		}
+	})
+
+	t.Run("hostile", func(t *testing.T) {
+		r := sample()
+		payloads := []string{`<script>window.owned = 1</script>`, `"><img src=x onerror="window.owned=1">`, `</style><script>window.owned=1</script>`,
+			`javascript:window.owned=1`, `'-alert(1)-'`, `</title><svg onload="window.owned=1">`, `{{.Title}}`, `-->]]></script><script>window.owned=1</script>`}
+		for i := range r.Results {
+			p := payloads[i%len(payloads)]
+			res := &r.Results[i]
+			res.ID, res.Title, res.Section, res.Clause, res.Replay = res.ID+p, p, p, p, p
+			res.Reason = &Reason{Message: p, Sent: p, Expected: payloads, Received: p, Hint: p}
+			for k := range res.Transcript {
+				res.Transcript[k].Text, res.Transcript[k].Head = p, []byte(p)
+			}
+		}
+		r.Target.Address, r.Summary.Cause, r.Target.StartedBy = payloads[0], payloads[1], payloads[2]
+		open(t, r, "")
+		value(t, `document.querySelectorAll("details").forEach(d => { d.open = true })`)
+		is(t, `typeof window.owned`, "undefined")
+		is(t, shown, len(r.Results))
+	})
+
+	t.Run("a large run", func(t *testing.T) {
+		open(t, many(1000, func(i int) bool { return i%10 == 0 }), "")
+		is(t, shown, 1000)
+		took := value(t, `performance.timing.loadEventEnd - performance.timing.navigationStart`)
+		t.Logf("loaded within %v ms", took)
+		if ms, ok := took.(float64); !ok || ms > 5000 { // under a second on a machine that has nothing else to do
+			t.Errorf("it took %v ms", took)
+		}
+	})
+}
