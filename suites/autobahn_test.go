@@ -32,6 +32,7 @@ func TestEveryCounterpartOfAutobahnExists(t *testing.T) {
 }
 
 func TestThePageOfAutobahnIsFresh(t *testing.T) {
+	t.Parallel()
 	const file = "../docs/autobahn.md"
 	page := suites.AutobahnPage()
 	if *update {

@@ -35,6 +35,7 @@ func packets(t *testing.T, network string, answer func([]byte) []byte) *target.A
 }
 
 func TestDatagramsAreJudgedAndStreamsAreNot(t *testing.T) {
+	t.Parallel()
 	for _, network := range []string{"udp", "unixgram"} {
 		r := run(t, suites.Plan{Target: packets(t, network, raw.Answer), Strict: true})
 		if r.Summary.Headline != "conformant" || r.Target.Transport != network || r.Target.Concurrency.Class != "concurrent" {
@@ -58,6 +59,7 @@ func TestDatagramsAreJudgedAndStreamsAreNot(t *testing.T) {
 }
 
 func TestADatagramServerIsDeadOrAlive(t *testing.T) {
+	t.Parallel()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -101,6 +103,7 @@ func TestWhatIsWrongWithDatagramsIsRefused(t *testing.T) {
 // A connection of pid or sink ends with its first exchange: how many clients
 // are served is found out by those that only stay.
 func TestClassesOfOneShotServersAreRecognised(t *testing.T) {
+	t.Parallel()
 	for name, handler := range map[string]func() impl.Handler{"sink": sink.New, "pid": func() impl.Handler { return pid.New(4711) }} {
 		for _, tc := range []struct {
 			slots  int
@@ -127,6 +130,7 @@ func TestClassesOfOneShotServersAreRecognised(t *testing.T) {
 }
 
 func TestTheProcessDialect(t *testing.T) {
+	t.Parallel()
 	var next atomic.Int64
 	forking := start(t, func() impl.Handler { return pid.New(100 + int(next.Add(1))) }, nil)
 	threading := start(t, func() impl.Handler { return pid.New(4711) }, nil)

@@ -32,6 +32,7 @@ func (s shared) End() impl.Reply { return impl.Reply{Close: true} }
 const anyOrder = "echo/concurrency/any-order"
 
 func TestAnOrderThatFailsIsMadeSmallAndPlayedAgain(t *testing.T) {
+	t.Parallel()
 	one := shared{echo.New(), new(sync.Mutex)}
 	plan := suites.Plan{Target: start(t, func() impl.Handler { return one }, nil), Protocol: "echo", Only: []string{anyOrder}, Seed: 7}
 	r := run(t, plan)
@@ -82,6 +83,7 @@ func asJSON(t *testing.T, r *report.Report) string {
 
 // An answer that is lost now and then makes a schedule that fails now and then.
 func TestAnOrderThatFailsSometimesIsMadeSmallToo(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	answers := 0
 	address := start(t, func() impl.Handler {
@@ -108,6 +110,7 @@ func TestAnOrderThatFailsSometimesIsMadeSmallToo(t *testing.T) {
 }
 
 func TestAPlanAgainIsChecked(t *testing.T) {
+	t.Parallel()
 	r := &report.Report{Target: report.Target{Address: "127.0.0.1:1", StartedBy: "user"}, Results: []report.Result{
 		{ID: "echo/quit/with-lf", Verdict: specs.Fail}, {ID: anyOrder, Verdict: specs.Skipped}}}
 	if _, _, err := suites.PlanAgain(r, "echo/quit/none"); err == nil || !strings.Contains(err.Error(), "echo/quit/with-lf") {
@@ -130,6 +133,7 @@ func TestAPlanAgainIsChecked(t *testing.T) {
 }
 
 func TestAFewSchedulesAreTriedUnlessMoreAreAskedFor(t *testing.T) {
+	t.Parallel()
 	r := run(t, suites.Plan{Protocol: "echo", Only: []string{anyOrder}})
 	if got := find(r, anyOrder); got.Verdict != specs.Pass || !strings.Contains(strings.Join(got.Notes, " "), "16 schedules with ") {
 		t.Errorf("got %s %v", got.Verdict, got.Notes)

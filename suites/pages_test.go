@@ -24,6 +24,7 @@ import (
 
 // The generated pages of docs are what the code says now.
 func TestThePagesAreFresh(t *testing.T) {
+	t.Parallel()
 	t.Run("reasons", func(t *testing.T) {
 		var b bytes.Buffer
 		if err := report.WriteMeanings(&b, specs.Meanings()); err != nil {

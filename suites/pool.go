@@ -18,7 +18,6 @@ type job struct {
 	spec    specs.Spec
 	session *session
 
-	done     chan struct{} // closed when result is final
 	result   specs.Result
 	attempts int
 	first    time.Time // when the first attempt began
@@ -422,7 +421,6 @@ func (p *pool) finish(j *job) {
 		p.failed++
 	}
 	p.report()
-	close(j.done)
 }
 
 // report tells how far the run is. p.mu is held.

@@ -289,48 +289,36 @@ func reason(text string) string {
 	return text
 }
 
-// execute plants the tree and runs the selected cases under it.
+// execute runs the selected cases, and then the tree over what came of them.
 func (r *run) execute(ctx context.Context, o Observer) error {
-	finished := make(chan struct{})
-	failures, err := walk(r.protocols(), r.selected, r.plan.Filter, func(chosen map[string]bool) (func(string) specs.Result, error) {
-		byID := map[string]*job{}
-		var queue []*job
-		for _, s := range r.sessions {
-			for _, spec := range s.protocol.Specs() {
-				j := &job{spec: spec, session: s, done: make(chan struct{})}
-				r.jobs = append(r.jobs, j)
-				byID[spec.ID] = j
-				if !chosen[spec.ID] {
-					r.partial = true
-					j.result = specs.Result{Verdict: specs.Skipped, Reason: specs.Reason{Code: specs.Deselected, Message: "left out by the selection"}}
-					close(j.done)
-					continue
-				}
-				queue = append(queue, j)
-			}
-		}
-		if len(queue) == 0 {
-			return nil, usagef("the selection matches no requirement: `conform list` shows them with their labels")
-		}
-		r.describe()
-		if o.Ready != nil {
-			o.Ready(r.report, len(queue))
-		}
-		p := newPool(queue, r.plan.Jobs, o.Progress)
-		go func() {
-			defer close(finished)
-			p.run(ctx)
-		}()
-		return func(id string) specs.Result {
-			j := byID[id]
-			<-j.done
-			return j.result
-		}, nil
-	})
+	chosen, err := choose(r.protocols(), r.selected, r.plan.Filter)
 	if err != nil {
 		return err
 	}
-	<-finished
+	byID := map[string]*job{}
+	var queue []*job
+	for _, s := range r.sessions {
+		for _, spec := range s.protocol.Specs() {
+			j := &job{spec: spec, session: s}
+			r.jobs = append(r.jobs, j)
+			byID[spec.ID] = j
+			if !chosen[spec.ID] {
+				r.partial = true
+				j.result = specs.Result{Verdict: specs.Skipped, Reason: specs.Reason{Code: specs.Deselected, Message: "left out by the selection"}}
+				continue
+			}
+			queue = append(queue, j)
+		}
+	}
+	if len(queue) == 0 {
+		return usagef("the selection matches no requirement: `conform list` shows them with their labels")
+	}
+	r.describe()
+	if o.Ready != nil {
+		o.Ready(r.report, len(queue))
+	}
+	newPool(queue, r.plan.Jobs, o.Progress).run(ctx)
+	failures := walk(r.protocols(), r.selected, r.plan.Filter, func(id string) specs.Result { return byID[id].result })
 	if o.Progress != nil {
 		o.Progress(len(r.jobs), failures, []string{"how clients are served"})
 	}

@@ -148,6 +148,7 @@ func not(r *report.Report, verdicts ...specs.Verdict) (all []string) {
 }
 
 func TestReferenceIsConformantUnderStrict(t *testing.T) {
+	t.Parallel()
 	r := run(t, suites.Plan{Strict: true})
 	if bad := not(r, specs.Pass, specs.Info, specs.Unsupported); bad != nil || r.Summary.Headline != "conformant" || r.Summary.ExitCode != 0 {
 		t.Errorf("%s, exit %d: %s", r.Summary.Headline, r.Summary.ExitCode, strings.Join(bad, "\n"))
@@ -158,6 +159,7 @@ func TestReferenceIsConformantUnderStrict(t *testing.T) {
 }
 
 func TestAFailureIsReportedWithItsEvidence(t *testing.T) {
+	t.Parallel()
 	address := start(t, func() impl.Handler {
 		return changed{zen.New(), nil, func(b []byte) []byte { return []byte(strings.Replace(string(b), "Complex.", "Complex!", 1)) }}
 	}, nil)
@@ -179,6 +181,7 @@ func TestAFailureIsReportedWithItsEvidence(t *testing.T) {
 }
 
 func TestNobodyThere(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -228,6 +231,7 @@ func (w *watched) Read(p []byte) (int, error) {
 }
 
 func TestATargetThatDiesGivesOneCauseAndACompleteReport(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -255,6 +259,7 @@ func TestATargetThatDiesGivesOneCauseAndACompleteReport(t *testing.T) {
 }
 
 func TestWhoKilledTheTargetIsToldWithOneJob(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		jobs    int
 		verdict specs.Verdict // of the requirement that sends a NUL first
@@ -361,6 +366,7 @@ func (s *slotted) Close() error {
 }
 
 func TestClassesAreRecognised(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		slots    int
 		dialects []string
@@ -396,6 +402,7 @@ func TestClassesAreRecognised(t *testing.T) {
 }
 
 func TestAnswersThatAreOnlyLateAreSlow(t *testing.T) {
+	t.Parallel()
 	address := start(t, func() impl.Handler {
 		return changed{zen.New(), nil, func(b []byte) []byte {
 			if string(b) == "Complex." {
@@ -414,6 +421,7 @@ func TestAnswersThatAreOnlyLateAreSlow(t *testing.T) {
 }
 
 func TestAFailureThatIsNotConfirmedDoesNotCount(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	address := start(t, func() impl.Handler {
 		return changed{zen.New(), nil, func(b []byte) []byte {
@@ -430,6 +438,7 @@ func TestAFailureThatIsNotConfirmedDoesNotCount(t *testing.T) {
 }
 
 func TestTheRunEndsWhenItHasTo(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		cause   error
 		timeout time.Duration
@@ -469,6 +478,7 @@ func TestTheRunEndsWhenItHasTo(t *testing.T) {
 }
 
 func TestSelection(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		plan suites.Plan
 		want []string
@@ -495,6 +505,7 @@ func TestSelection(t *testing.T) {
 }
 
 func TestAPlanThatIsWrongIsRefused(t *testing.T) {
+	t.Parallel()
 	address := &target.Address{Scheme: "tcp", Network: "tcp", Address: "127.0.0.1:1"}
 	for want, plan := range map[string]suites.Plan{
 		`unknown protocol "zenn"`:                     {Protocol: "zenn"},
@@ -519,6 +530,7 @@ func TestAPlanThatIsWrongIsRefused(t *testing.T) {
 }
 
 func TestADialectIsDetected(t *testing.T) {
+	t.Parallel()
 	for _, label := range []string{"integers", "numbers"} {
 		address := start(t, func() impl.Handler {
 			h, err := suites.Handler("calc", nil)
@@ -538,6 +550,7 @@ func TestADialectIsDetected(t *testing.T) {
 }
 
 func TestUniformLineEndsAreOneRemarkNotManyFailures(t *testing.T) {
+	t.Parallel()
 	address := start(t, func() impl.Handler {
 		h, _ := suites.Handler("echo", nil)
 		return changed{h(), nil, func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "\r\n", "\n")) }}
@@ -573,6 +586,7 @@ func (e *plainEcho) Data(p []byte) (r impl.Reply) {
 func (*plainEcho) End() impl.Reply { return impl.Reply{Close: true} }
 
 func TestAPlainlyQuotingEchoFailsNothing(t *testing.T) {
+	t.Parallel()
 	address := start(t, func() impl.Handler { return &plainEcho{} }, nil)
 	r := run(t, suites.Plan{Target: address})
 	if bad := not(r, specs.Pass, specs.Info, specs.NonStrict, specs.Unsupported); bad != nil || r.Summary.ExitCode != 0 {

@@ -14,12 +14,12 @@ import (
 )
 
 // Ginkgo keeps one tree for a process and refuses to run it twice, so runs in
-// one process take turns. Everything that is Ginkgo's is in this file.
+// one process take turns with it. Everything that is Ginkgo's is in this file.
 var ginkgoTree sync.Mutex
 
 // grow plants the specifications: one root container, so that nothing is
 // shuffled, a container for each protocol and section, and an It for each
-// requirement, which only waits for its case and repeats the outcome.
+// requirement, which only repeats the outcome of its case.
 func grow(protocols []specs.Protocol, selected map[string]bool, outcome func(id string) specs.Result) {
 	line := 0
 	ginkgo.Describe("conform", func() {
@@ -55,10 +55,40 @@ func repeat(s specs.Spec, r specs.Result) {
 	}
 }
 
-// walk lets Ginkgo choose by the label filter, starts the chosen ones, and runs
-// the tree. It returns Ginkgo's own count of failed specs, which has to agree
-// with ours.
-func walk(protocols []specs.Protocol, selected map[string]bool, filter string, start func(chosen map[string]bool) (outcome func(id string) specs.Result, err error)) (failures int, err error) {
+// choose lets Ginkgo choose by the label filter which specifications are run.
+func choose(protocols []specs.Protocol, selected map[string]bool, filter string) (chosen map[string]bool, err error) {
+	withTree(filter, func(suite types.SuiteConfig, reporter types.ReporterConfig) {
+		grow(protocols, selected, func(string) specs.Result { return specs.Result{} })
+		preview := ginkgo.PreviewSpecs("conform", suite, reporter)
+		if preview.SuiteHasProgrammaticFocus {
+			err = fmt.Errorf("a specification is focused: Ginkgo would run no other")
+			return
+		}
+		chosen = map[string]bool{}
+		for _, s := range preview.SpecReports {
+			if s.State.Is(types.SpecStatePassed) {
+				chosen[s.LeafNodeText] = true
+			}
+		}
+	})
+	return chosen, err
+}
+
+// walk runs the tree over outcomes that are all there. It returns Ginkgo's own
+// count of failed specs, which has to agree with ours.
+func walk(protocols []specs.Protocol, selected map[string]bool, filter string, outcome func(id string) specs.Result) (failures int) {
+	withTree(filter, func(suite types.SuiteConfig, reporter types.ReporterConfig) {
+		grow(protocols, selected, outcome)
+		ginkgo.ReportAfterSuite("count", func(r ginkgo.Report) {
+			failures = r.SpecReports.WithLeafNodeType(types.NodeTypeIt).CountWithState(types.SpecStateFailureStates)
+		})
+		ginkgo.RunSpecs(discardT{}, "conform", suite, reporter)
+	})
+	return failures
+}
+
+// withTree gives f an empty tree of its own, and silence.
+func withTree(filter string, f func(types.SuiteConfig, types.ReporterConfig)) {
 	ginkgoTree.Lock()
 	defer ginkgoTree.Unlock()
 	// Ginkgo's console reporter cannot be turned off in any other way.
@@ -67,30 +97,10 @@ func walk(protocols []specs.Protocol, selected map[string]bool, filter string, s
 	defer func() { formatter.ColorableStdOut, formatter.ColorableStdErr = stdout, stderr }()
 	globals.Reset()
 	defer globals.Reset()
-
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	suite.LabelFilter = filter
 	suite.Timeout = 0 // the budget is ours
-	var outcome func(string) specs.Result
-	grow(protocols, selected, func(id string) specs.Result { return outcome(id) })
-	preview := ginkgo.PreviewSpecs("conform", suite, reporter)
-	if preview.SuiteHasProgrammaticFocus {
-		return 0, fmt.Errorf("a specification is focused: Ginkgo would run no other")
-	}
-	chosen := map[string]bool{}
-	for _, s := range preview.SpecReports {
-		if s.State.Is(types.SpecStatePassed) {
-			chosen[s.LeafNodeText] = true
-		}
-	}
-	if outcome, err = start(chosen); err != nil {
-		return 0, err
-	}
-	ginkgo.ReportAfterSuite("count", func(r ginkgo.Report) {
-		failures = r.SpecReports.WithLeafNodeType(types.NodeTypeIt).CountWithState(types.SpecStateFailureStates)
-	})
-	ginkgo.RunSpecs(discardT{}, "conform", suite, reporter)
-	return failures, nil
+	f(suite, reporter)
 }
 
 // discardT is told that the suite has failed, which the report says anyway.
