@@ -289,7 +289,7 @@ func Section(protocol string, m Conversation) specs.Section {
 		if m.Rows != nil {
 			s.Covers = m.Rows[s.Name()]
 		}
-		if s.Name() == "one-vanishes" && m.VanishLevel != "" {
+		if (s.Name() == "one-vanishes" || s.Name() == "any-order-and-end") && m.VanishLevel != "" {
 			s.Level = m.VanishLevel
 		}
 		if s.Level == specs.Must && m.Level != "" {
