@@ -69,10 +69,7 @@ func WriteCTRF(w io.Writer, r *Report) error {
 	if r.Summary.Cause != "" {
 		doc.Results.Extra["cause"] = shorten(r.Summary.Cause, maxXMLValue)
 	}
-	results := r.Results
-	if r.Scale != nil {
-		results = append(results[:len(results):len(results)], r.Scale.result())
-	}
+	results := r.tests()
 	sum := &doc.Results.Summary
 	for _, res := range results {
 		t := ctrfTest{Name: shorten(res.ID, maxXMLMessage), Duration: whole(res.DurationMS),

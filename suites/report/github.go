@@ -19,10 +19,7 @@ func WriteGitHub(w io.Writer, r *Report) error {
 	command := func(kind, title, text string) {
 		fmt.Fprintf(&b, "::%s title=%s::%s\n", kind, githubProperty(title), githubText(text))
 	}
-	results := r.Results
-	if r.Scale != nil {
-		results = append(results[:len(results):len(results)], r.Scale.result())
-	}
+	results := r.tests()
 	shown, left := 0, 0
 	for _, res := range results {
 		if s := status(r, res); s != statusFailed && (s != statusError || res.Verdict == specs.Blocked) {

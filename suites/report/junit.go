@@ -215,10 +215,8 @@ func junitCaseOf(r *Report, res Result) junitCase {
 	}
 	var out string
 	if evidence {
+		outcome.Body = "\n" + cardText(res)
 		page := newPage(TerminalOptions{Width: xmlWidth})
-		page.card(res)
-		outcome.Body = "\n" + page.b.String()
-		page = newPage(TerminalOptions{Width: xmlWidth})
 		page.transcript(res.Transcript)
 		out = page.b.String()
 	} else if c.Skipped == nil && c.Error == nil {

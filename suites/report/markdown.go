@@ -42,10 +42,7 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 		markdownSections(line, r)
 	}
 
-	results := r.Results
-	if r.Scale != nil {
-		results = append(results[:len(results):len(results)], r.Scale.result())
-	}
+	results := r.tests()
 	var failed, minor []Result
 	for _, res := range results {
 		switch s := status(r, res); {

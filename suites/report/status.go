@@ -38,3 +38,12 @@ func status(r *Report, res Result) testStatus {
 	}
 	return statusError
 }
+
+// tests are the results for tools that know only tests: a run with many clients
+// is one more.
+func (r *Report) tests() []Result {
+	if r.Scale == nil {
+		return r.Results
+	}
+	return append(r.Results[:len(r.Results):len(r.Results)], r.Scale.result())
+}

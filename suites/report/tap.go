@@ -15,10 +15,7 @@ import (
 func WriteTAP(w io.Writer, r *Report) error {
 	var b strings.Builder
 	b.WriteString("TAP version 14\n")
-	results := r.Results
-	if r.Scale != nil {
-		results = append(results[:len(results):len(results)], r.Scale.result())
-	}
+	results := r.tests()
 	if len(results) == 0 {
 		fmt.Fprintf(&b, "Bail out! %s\n", tapText(cmp.Or(r.Summary.Cause, "nothing was run"), maxXMLMessage))
 		_, err := io.WriteString(w, b.String())
