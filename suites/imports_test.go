@@ -20,6 +20,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites",
 		"suites/scale/bench",
 		"suites/scale suites/baseline",
+		"suites/ledger suites/queue",
 		"suites/grade suites/submission",
 		"suites/report",
 		"suites/target",

@@ -1,0 +1,226 @@
+// Package ledger keeps the truth of a batch: one line of JSON for each submission
+// that has come to an end, appended and synced before anybody is told. Whatever is
+// killed, what stands in the ledger has happened, and what does not is to be done.
+//
+// It holds what the results are and where; the results themselves are files.
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"conform/suites/grade"
+)
+
+// Record says how one submission came out.
+type Record struct {
+	Name     string        `json:"name"`            // of the submission
+	Key      string        `json:"key"`             // of everything that the grade follows from, hex
+	Outcome  grade.Outcome `json:"outcome"`         //
+	Owner    grade.Owner   `json:"owner,omitempty"` // of an outcome other than graded
+	Code     string        `json:"code,omitempty"`  // of its cause
+	Score    float64       `json:"score"`           // 0 where nothing was decided
+	Max      float64       `json:"max"`             //
+	File     string        `json:"file"`            // the grade, relative to the ledger's folder
+	Attempts int           `json:"attempts"`        // how often it was tried
+	Worker   string        `json:"worker,omitempty"`
+	At       time.Time     `json:"at"`
+}
+
+// Final says whether a record stands for good: what was not decided, which is not
+// the submission's doing, is graded again when somebody asks again.
+func (r Record) Final() bool { return r.Outcome != grade.Undecided }
+
+// header is the first line.
+type header struct {
+	Schema string    `json:"schema"`
+	Batch  string    `json:"batch"`
+	Began  time.Time `json:"began"`
+}
+
+const schema = "conform.ledger/v1"
+
+// maxLine bounds a line that is read, in bytes.
+const maxLine = 1 << 20
+
+// Ledger is an open ledger. It is safe for concurrent use.
+type Ledger struct {
+	Batch string // names the batch wherever it is carried on
+
+	mu      sync.Mutex
+	file    *os.File
+	lock    *flock.Flock
+	records []Record
+}
+
+// ErrLocked says that another process has the ledger open.
+var ErrLocked = errors.New("another conform grade is writing there: wait for it, or name another --out")
+
+// Open opens the ledger in a file, or begins one for a batch of this name. A line
+// that was being written when a process was killed is taken away; one that is
+// damaged elsewhere is an error that says where.
+func Open(path, batch string) (*Ledger, error) {
+	lock := flock.New(path + ".lock")
+	if got, err := lock.TryLock(); err != nil {
+		return nil, err
+	} else if !got {
+		return nil, ErrLocked
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	l := &Ledger{file: file, lock: lock}
+	if err := l.load(batch); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return l, nil
+}
+
+// Read reads the records of a ledger that may be open elsewhere.
+func Read(path string) ([]Record, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	_, records, _, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return records, nil
+}
+
+// parse reads whole lines. whole is how many bytes they have.
+func parse(data []byte) (h header, records []Record, whole int, err error) {
+	for number := 1; ; number++ {
+		end := bytes.IndexByte(data[whole:], '\n')
+		if end < 0 {
+			return h, records, whole, nil
+		}
+		line := data[whole : whole+end]
+		if len(line) > maxLine {
+			return h, records, whole, fmt.Errorf("line %d has %d bytes: it is no ledger of conform", number, len(line))
+		}
+		if number == 1 {
+			if err := json.Unmarshal(line, &h); err != nil || h.Schema != schema {
+				return h, records, whole, fmt.Errorf("line 1 does not say %s: it is no ledger of conform", schema)
+			}
+		} else {
+			var r Record
+			if err := json.Unmarshal(line, &r); err != nil {
+				return h, records, whole, fmt.Errorf("line %d is damaged (%w): take the line away, and its submission is graded again", number, err)
+			}
+			records = append(records, r)
+		}
+		whole += end + 1
+	}
+}
+
+func (l *Ledger) load(batch string) error {
+	data, err := io.ReadAll(l.file)
+	if err != nil {
+		return err
+	}
+	h, records, whole, err := parse(data)
+	if err != nil {
+		return err
+	}
+	if whole < len(data) {
+		if err := l.file.Truncate(int64(whole)); err != nil {
+			return err
+		}
+	}
+	if _, err := l.file.Seek(int64(whole), io.SeekStart); err != nil {
+		return err
+	}
+	l.Batch, l.records = h.Batch, records
+	if whole > 0 {
+		return nil
+	}
+	l.Batch = batch
+	if err := l.write(header{Schema: schema, Batch: batch, Began: time.Now().UTC()}); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(l.file.Name()))
+}
+
+// write appends a line, and returns when it is on the disk.
+func (l *Ledger) write(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if _, err := l.file.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	return l.file.Sync()
+}
+
+// Append writes a record. When it returns nil, nothing loses it any more.
+func (l *Ledger) Append(r Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.write(r); err != nil {
+		return fmt.Errorf("writing the ledger: %w", err)
+	}
+	l.records = append(l.records, r)
+	return nil
+}
+
+// Last finds the last record of a submission under a key.
+func (l *Ledger) Last(name, key string) (Record, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return last(l.records, func(r Record) bool { return r.Name == name && r.Key == key })
+}
+
+// Graded finds a final record of any submission under a key: the same work, judged
+// in the same way, earns the same.
+func (l *Ledger) Graded(key string) (Record, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return last(l.records, func(r Record) bool { return r.Key == key && r.Final() })
+}
+
+func last(records []Record, is func(Record) bool) (Record, bool) {
+	for i := len(records) - 1; i >= 0; i-- {
+		if is(records[i]) {
+			return records[i], true
+		}
+	}
+	return Record{}, false
+}
+
+// Close ends with the file, and lets others open it.
+func (l *Ledger) Close() error {
+	return errors.Join(l.file.Close(), l.lock.Close())
+}
+
+// WriteFile writes a file so that it is there whole or not at all, whatever is
+// killed meanwhile.
+func WriteFile(path string, write func(io.Writer) error) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".writing-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // of no effect once it is renamed
+	err = errors.Join(write(file), file.Chmod(0o644), file.Sync(), file.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}

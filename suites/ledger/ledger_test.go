@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"conform/suites/grade"
+)
+
+func open(t *testing.T, path string) *Ledger {
+	t.Helper()
+	l, err := Open(path, "b1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func TestALedgerIsReadAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := open(t, path)
+	for _, r := range []Record{
+		{Name: "ann", Key: "k1", Outcome: grade.Graded, Score: 7, Max: 10},
+		{Name: "bob", Key: "k2", Outcome: grade.Undecided, Owner: grade.OfInfrastructure},
+	} {
+		if err := l.Append(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Open(path, "b2"); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second writer gets %v, want %v", err, ErrLocked)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, path)
+	if again.Batch != "b1" {
+		t.Errorf("the batch is %q, it began as b1", again.Batch)
+	}
+	if r, ok := again.Graded("k1"); !ok || r.Score != 7 {
+		t.Errorf("under k1 there is %v, %v", r, ok)
+	}
+	if r, ok := again.Graded("k2"); ok {
+		t.Errorf("what was not decided counts as graded: %v", r)
+	}
+	if r, ok := again.Last("bob", "k2"); !ok || r.Final() {
+		t.Errorf("of bob there is %v, %v", r, ok)
+	}
+}
+
+// A process may be killed at any byte of a line: what was synced stays, the rest
+// is as if it had never been begun.
+func TestALedgerCutAnywhereLosesOnlyItsLastLine(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := open(t, path)
+	for _, name := range []string{"ann", "bob"} {
+		if err := l.Append(Record{Name: name, Key: name, Outcome: grade.Graded}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range whole {
+		short := filepath.Join(t.TempDir(), "ledger.jsonl")
+		if err := os.WriteFile(short, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(short, "b2")
+		if err != nil {
+			t.Fatalf("cut after %d bytes: %v", cut, err)
+		}
+		lines := bytes.Count(whole[:cut], []byte("\n"))
+		if got, want := len(l.records), max(0, lines-1); got != want {
+			t.Errorf("cut after %d bytes: %d records, want %d", cut, got, want)
+		}
+		if err := l.Append(Record{Name: "carl", Key: "c", Outcome: grade.Graded}); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		records, err := Read(short)
+		if err != nil || len(records) != max(0, lines-1)+1 {
+			t.Errorf("cut after %d bytes and written on: %d records, %v", cut, len(records), err)
+		}
+	}
+}
+
+func TestADamagedLedgerSaysWhere(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"hello\n":                               "no ledger of conform",
+		`{"schema":"conform.report/v1"}` + "\n": "no ledger of conform",
+		`{"schema":"conform.ledger/v1","batch":"b"}` + "\n{\x00\n" + `{"name":"a"}` + "\n": "line 2 is damaged",
+	} {
+		path := filepath.Join(t.TempDir(), "ledger.jsonl")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path, "b"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", text, err, want)
+		}
+		if left, _ := os.ReadFile(path); string(left) != text {
+			t.Errorf("%q became %q", text, left)
+		}
+	}
+}
+
+func TestAFileIsWrittenWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "grade.json")
+	if err := WriteFile(path, func(w io.Writer) error { _, err := io.WriteString(w, "old"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	fault := errors.New("fault")
+	if err := WriteFile(path, func(w io.Writer) error { _, _ = io.WriteString(w, "ne"); return fault }); !errors.Is(err, fault) {
+		t.Errorf("error %v, want the writer's", err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "old" {
+		t.Errorf("the file holds %q, %v", data, err)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}

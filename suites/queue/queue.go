@@ -1,0 +1,399 @@
+// Package queue carries work to workers on any number of machines, and what comes
+// of it back, over NATS JetStream.
+//
+// The queue is disposable: what has been done is known to a ledger elsewhere, and
+// whatever the queue loses or does twice is put in again or taken once. Each job
+// has a key, and the first result under a key is the one that counts. The package
+// does not know what a job is.
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Options say where the queue is, and how patient it is.
+type Options struct {
+	URL       string // nats:// or tls://, several separated by commas; a token or user:password in it
+	Creds     string // a file of credentials, as NATS's tools write them
+	CA        string // a file of PEM certificates that the server's is verified by
+	Cert, Key string // files of our own certificate, if the server wants one
+	Name      string // what the server lists this connection as
+
+	Lease    time.Duration // how long a worker may be silent before its job is another's; 0 is DefaultLease
+	Attempts int           // how often a job is handed out at most; 0 is DefaultAttempts
+
+	Log *slog.Logger // what goes wrong and mends itself; nil is nowhere
+}
+
+const (
+	DefaultLease    = 30 * time.Second
+	DefaultAttempts = 5
+)
+
+const (
+	workStream   = "conform-work"
+	resultStream = "conform-results"
+	deadStream   = "conform-dead"
+	workers      = "workers" // the consumer that all of them share
+)
+
+func workSubject(batch, key string) string   { return "conform.work." + batch + "." + key }
+func resultSubject(batch, key string) string { return "conform.result." + batch + "." + key }
+
+// Queue is a connection to the queue.
+type Queue struct {
+	options Options
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	work    jetstream.Stream
+	results jetstream.Stream
+	dead    jetstream.Stream
+}
+
+// Connect reaches a server and makes what the queue needs there, unless somebody
+// has. Once connected, it finds the server, or another of its cluster, again for as
+// long as it takes.
+func Connect(ctx context.Context, o Options) (*Queue, error) {
+	if o.Lease == 0 {
+		o.Lease = DefaultLease
+	}
+	if o.Attempts == 0 {
+		o.Attempts = DefaultAttempts
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	settings := []nats.Option{
+		nats.Name(o.Name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				o.Log.Warn("the queue is away", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { o.Log.Info("the queue is there again") }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.Log.Warn("the queue", "error", err) }),
+	}
+	if o.Creds != "" {
+		settings = append(settings, nats.UserCredentials(o.Creds))
+	}
+	if o.CA != "" {
+		settings = append(settings, nats.RootCAs(o.CA))
+	}
+	if o.Cert != "" || o.Key != "" {
+		settings = append(settings, nats.ClientCert(o.Cert, o.Key))
+	}
+	nc, err := nats.Connect(o.URL, settings...)
+	if err != nil {
+		return nil, fmt.Errorf("the queue cannot be reached: %w", err)
+	}
+	q := &Queue{options: o, nc: nc}
+	if err := q.prepare(ctx); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return q, nil
+}
+
+// Close ends the connection.
+func (q *Queue) Close() { q.nc.Close() }
+
+func (q *Queue) prepare(ctx context.Context) error {
+	var err error
+	if q.js, err = jetstream.New(q.nc, jetstream.WithDefaultTimeout(10*time.Second)); err != nil {
+		return err
+	}
+	common := jetstream.StreamConfig{Storage: jetstream.FileStorage, Replicas: q.replicas()}
+	work, results, dead := common, common, common
+	// A job stays until a worker has done it, and no second one goes in beside it.
+	work.Name, work.Subjects = workStream, []string{"conform.work.*.*"}
+	work.Retention, work.Discard = jetstream.WorkQueuePolicy, jetstream.DiscardNew
+	work.MaxMsgsPerSubject, work.DiscardNewPerSubject = 1, true
+	// The first result under a key stands.
+	results.Name, results.Subjects = resultStream, []string{"conform.result.*.*"}
+	results.Discard, results.MaxMsgsPerSubject, results.DiscardNewPerSubject = jetstream.DiscardNew, 1, true
+	// The server says once when a job has been handed out too often: that must
+	// not be lost while nobody listens.
+	dead.Name, dead.Subjects = deadStream, []string{"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + workStream + ".*"}
+	dead.MaxAge = 7 * 24 * time.Hour
+	for _, s := range []struct {
+		config jetstream.StreamConfig
+		to     *jetstream.Stream
+	}{{work, &q.work}, {results, &q.results}, {dead, &q.dead}} {
+		if *s.to, err = q.stream(ctx, s.config); err != nil {
+			return fmt.Errorf("the queue's server does not keep %s: %w (JetStream has to be enabled there)", s.config.Name, err)
+		}
+	}
+	return nil
+}
+
+// replicas is on how many servers what is queued is kept.
+func (q *Queue) replicas() int {
+	if q.nc.ConnectedClusterName() == "" || len(q.nc.Servers()) < 3 {
+		return 1
+	}
+	return 3
+}
+
+// stream finds a stream, or makes it. One that is there keeps its number of
+// replicas: whoever comes when a server is away must not take one away for good.
+func (q *Queue) stream(ctx context.Context, config jetstream.StreamConfig) (s jetstream.Stream, err error) {
+	err = q.insist(ctx, func() error {
+		if s, err = q.js.Stream(ctx, config.Name); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+		if s, err = q.js.CreateStream(ctx, config); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			s, err = q.js.Stream(ctx, config.Name)
+		}
+		return err
+	})
+	return s, err
+}
+
+// patience is how long a cluster may take to agree on a new leader.
+const patience = time.Minute
+
+// insist does something again while the cluster cannot say whether it is done.
+// What it does must come to the same when done twice.
+func (q *Queue) insist(ctx context.Context, do func() error) error {
+	until := time.Now().Add(patience)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := do()
+		if err == nil || !passing(err) || ctx.Err() != nil || time.Now().After(until) {
+			return err
+		}
+		q.options.Log.Info("the queue is asked again", "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// passing says whether an error is of a server that is away, or of a cluster that
+// has no leader for the moment.
+func passing(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		// A refusal has the code of a server that is not ready.
+		return !refused(err) && (api.Code == 503 || api.Code == 500 || api.Code == 408)
+	}
+	for _, is := range []error{context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrConnectionReconnecting,
+		nats.ErrDisconnected, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection, jetstream.ErrNoHeartbeat, jetstream.ErrConsumerLeadershipChanged, jetstream.ErrServerShutdown} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
+}
+
+// refused says whether a message was not taken because there is one under its
+// subject already.
+func refused(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && strings.Contains(api.Description, "maximum messages per subject exceeded")
+}
+
+// publish puts a message in. It says false if there is one under the subject.
+func (q *Queue) publish(ctx context.Context, subject string, data []byte) (bool, error) {
+	err := q.insist(ctx, func() error {
+		_, err := q.js.Publish(ctx, subject, data)
+		return err
+	})
+	if refused(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Batch is what one coordinator has to be done.
+type Batch struct {
+	q     *Queue
+	id    string
+	store jetstream.ObjectStore
+}
+
+// Batch opens a batch, or begins it. Its ID holds letters, digits and hyphens.
+func (q *Queue) Batch(ctx context.Context, id string) (*Batch, error) {
+	config := jetstream.ObjectStoreConfig{Bucket: "conform-" + id, Storage: jetstream.FileStorage, Replicas: q.replicas()}
+	b := &Batch{q: q, id: id}
+	err := q.insist(ctx, func() (err error) {
+		if b.store, err = q.js.ObjectStore(ctx, config.Bucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
+			return err
+		}
+		if b.store, err = q.js.CreateObjectStore(ctx, config); errors.Is(err, jetstream.ErrBucketExists) {
+			b.store, err = q.js.ObjectStore(ctx, config.Bucket)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("batch %s: %w", id, err)
+	}
+	return b, nil
+}
+
+// Put stores what open reads under a name, unless it is there.
+func (b *Batch) Put(ctx context.Context, name string, open func() (io.ReadCloser, error)) error {
+	return b.q.insist(ctx, func() error {
+		if _, err := b.store.GetInfo(ctx, name); err == nil {
+			return nil
+		} else if !errors.Is(err, jetstream.ErrObjectNotFound) {
+			return err
+		}
+		from, err := open()
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		_, err = b.store.Put(ctx, jetstream.ObjectMeta{Name: name}, from)
+		return err
+	})
+}
+
+// ErrGone says that a thing is not in the store: its batch is over.
+var ErrGone = errors.New("it is not in the queue's store any more")
+
+// Get opens what is stored under a name. What is read is checked by its digest.
+func (b *Batch) Get(ctx context.Context, name string) (result io.ReadCloser, err error) {
+	err = b.q.insist(ctx, func() error {
+		result, err = b.store.Get(ctx, name)
+		return err
+	})
+	if errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = fmt.Errorf("%s: %w", name, ErrGone)
+	}
+	return result, err
+}
+
+// Delete takes what is stored under a name away.
+func (b *Batch) Delete(ctx context.Context, name string) error {
+	err := b.q.insist(ctx, func() error { return b.store.Delete(ctx, name) })
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Submit puts a job in. If it is there already, or being done, nothing happens.
+func (b *Batch) Submit(ctx context.Context, key string, job []byte) error {
+	_, err := b.q.publish(ctx, workSubject(b.id, key), job)
+	return err
+}
+
+// Result is what came of a job.
+type Result struct {
+	Key      string
+	Data     []byte // what the worker returned; nil where it Failed
+	Failed   string // why no worker could do it, for good
+	Attempts int
+	Worker   string
+}
+
+// Results calls each for every result of the batch, those from before included,
+// until each returns false or an error, or the context ends.
+func (b *Batch) Results(ctx context.Context, each func(Result) (more bool, err error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go b.bury(ctx)
+	return b.q.follow(ctx, b.q.results, resultSubject(b.id, "*"), func(m jetstream.Msg) (bool, error) {
+		r, err := decode(m)
+		if err != nil {
+			// Not of ours, or damaged: whoever waits for it sees it again when
+			// the job is put in anew.
+			b.q.options.Log.Warn("a result cannot be read", "subject", m.Subject(), "error", err)
+			return true, nil
+		}
+		return each(r)
+	})
+}
+
+// follow reads a stream from its beginning, and goes on for as long as it takes.
+func (q *Queue) follow(ctx context.Context, s jetstream.Stream, subject string, each func(jetstream.Msg) (bool, error)) error {
+	var seen uint64
+	for ctx.Err() == nil {
+		again, err := q.followOnce(ctx, s, subject, &seen, each)
+		if !again {
+			return err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		q.options.Log.Info("the queue is followed again", "stream", s.CachedInfo().Config.Name, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func (q *Queue) followOnce(ctx context.Context, s jetstream.Stream, subject string, seen *uint64, each func(jetstream.Msg) (bool, error)) (again bool, err error) {
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}}
+	if *seen > 0 {
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, *seen+1
+	}
+	consumer, err := s.OrderedConsumer(ctx, config)
+	if err != nil {
+		return true, err
+	}
+	messages, err := consumer.Messages(jetstream.PullHeartbeat(2*time.Second), jetstream.PullExpiry(5*time.Second))
+	if err != nil {
+		return true, err
+	}
+	defer messages.Stop()
+	stop := context.AfterFunc(ctx, messages.Stop)
+	defer stop()
+	for {
+		m, err := messages.Next()
+		if err != nil {
+			return true, err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return true, err
+		}
+		more, err := each(m)
+		if err != nil || !more {
+			return false, err
+		}
+		*seen = max(*seen, meta.Sequence.Stream)
+	}
+}
+
+// Forget takes all that is left of the batch out of the queue.
+func (b *Batch) Forget(ctx context.Context) error {
+	purge := func(s jetstream.Stream, subject string) error {
+		return b.q.insist(ctx, func() error { return s.Purge(ctx, jetstream.WithPurgeSubject(subject)) })
+	}
+	err := b.q.insist(ctx, func() error { return b.q.js.DeleteObjectStore(ctx, "conform-"+b.id) })
+	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound) {
+		err = nil
+	}
+	return errors.Join(purge(b.q.work, workSubject(b.id, "*")), purge(b.q.results, resultSubject(b.id, "*")), err)
+}
+
+// keyOf takes batch and key from a subject.
+func keyOf(subject string) (batch, key string) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 4 {
+		return "", ""
+	}
+	return parts[2], parts[3]
+}
+
+// valid says whether a name can be part of a subject.
+func valid(token string) bool {
+	return token != "" && !slices.ContainsFunc([]byte(token), func(b byte) bool {
+		return b != '-' && b != '_' && (b < '0' || b > '9') && (b < 'a' || b > 'z') && (b < 'A' || b > 'Z')
+	})
+}

@@ -1,0 +1,223 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// lease is short, so that a lost worker is missed soon.
+const lease = time.Second
+
+func startServer(t *testing.T) *Server {
+	t.Helper()
+	s, err := StartServer(t.TempDir(), "a-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func connect(t *testing.T, url string) *Queue {
+	t.Helper()
+	q, err := Connect(t.Context(), Options{URL: url, Name: t.Name(), Lease: lease, Attempts: 3, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	return q
+}
+
+func begin(t *testing.T, q *Queue, id string) *Batch {
+	t.Helper()
+	b, err := q.Batch(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func submit(t *testing.T, b *Batch, jobs int) {
+	t.Helper()
+	for i := range jobs {
+		if err := b.Submit(t.Context(), fmt.Sprintf("k%d", i), fmt.Appendf(nil, "job %d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// collect reads results until there are so many under different keys.
+func collect(t *testing.T, b *Batch, jobs int, limit time.Duration) map[string]Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	got := map[string]Result{}
+	err := b.Results(ctx, func(r Result) (bool, error) {
+		if _, twice := got[r.Key]; twice {
+			t.Errorf("%s has two results", r.Key)
+		}
+		got[r.Key] = r
+		return len(got) < jobs, nil
+	})
+	if err != nil {
+		t.Fatalf("after %d of %d results: %v", len(got), jobs, err)
+	}
+	return got
+}
+
+// work has jobs done until the test ends.
+func work(t *testing.T, q *Queue, do func(context.Context, Job) ([]byte, error)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = q.Work(ctx, "w", do)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+func TestEachJobHasOneResult(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	b := begin(t, connect(t, s.URL), "b1")
+	if err := b.Put(t.Context(), "rubric", func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("points")), nil }); err != nil {
+		t.Fatal(err)
+	}
+	submit(t, b, 40)
+	submit(t, b, 40) // as a coordinator does that was started again
+	var runs atomic.Int64
+	for range 2 {
+		work(t, connect(t, s.URL), func(ctx context.Context, j Job) ([]byte, error) {
+			runs.Add(1)
+			from, err := j.Batch.Get(ctx, "rubric")
+			if err != nil {
+				return nil, err
+			}
+			defer from.Close()
+			text, err := io.ReadAll(from)
+			return append(append(bytes.Clone(j.Data), ": "...), text...), err
+		})
+	}
+	got := collect(t, b, 40, 20*time.Second)
+	for i := range 40 {
+		key := fmt.Sprintf("k%d", i)
+		if want := fmt.Sprintf("job %d: points", i); string(got[key].Data) != want || got[key].Failed != "" {
+			t.Errorf("%s: %+v, want %q", key, got[key], want)
+		}
+	}
+	if runs.Load() != 40 {
+		t.Errorf("%d runs for 40 jobs", runs.Load())
+	}
+	if err := b.Forget(t.Context()); err != nil {
+		t.Error(err)
+	}
+	again := begin(t, connect(t, s.URL), "b1")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := again.Results(ctx, func(r Result) (bool, error) { t.Errorf("left over: %v", r.Key); return true, nil }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestAFaultOfTheMachineIsTriedAgainAndThenFinal(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q := connect(t, s.URL)
+	b := begin(t, q, "b1")
+	submit(t, b, 2)
+	work(t, q, func(_ context.Context, j Job) ([]byte, error) {
+		if j.Key == "k1" || j.Attempt == 1 {
+			return nil, errors.New("no space left")
+		}
+		return []byte("done"), nil
+	})
+	got := collect(t, b, 2, 20*time.Second)
+	if r := got["k0"]; string(r.Data) != "done" || r.Attempts != 2 {
+		t.Errorf("k0: %+v", r)
+	}
+	if r := got["k1"]; r.Failed != "no space left" || r.Attempts != 3 {
+		t.Errorf("k1: %+v", r)
+	}
+}
+
+func TestAWorkerThatLeavesGivesItsJobBack(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	b := begin(t, connect(t, s.URL), "b1")
+	submit(t, b, 1)
+	ctx, leave := context.WithCancel(t.Context())
+	first := connect(t, s.URL)
+	if err := first.Work(ctx, "first", func(ctx context.Context, _ Job) ([]byte, error) {
+		leave()
+		return nil, ctx.Err()
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	work(t, connect(t, s.URL), func(context.Context, Job) ([]byte, error) { return []byte("x"), nil })
+	collect(t, b, 1, 10*time.Second)
+	t.Logf("taken over after %s", time.Since(began))
+}
+
+func TestALongJobKeepsItsLease(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	b := begin(t, connect(t, s.URL), "b1")
+	submit(t, b, 1)
+	var runs atomic.Int64
+	for range 2 {
+		work(t, connect(t, s.URL), func(ctx context.Context, _ Job) ([]byte, error) {
+			runs.Add(1)
+			select { // three leases long
+			case <-time.After(3 * lease):
+			case <-ctx.Done():
+			}
+			return []byte("x"), ctx.Err()
+		})
+	}
+	if r := collect(t, b, 1, 20*time.Second)["k0"]; r.Attempts != 1 || runs.Load() != 1 {
+		t.Errorf("%d runs, %d attempts", runs.Load(), r.Attempts)
+	}
+}
+
+func TestAJobOfABatchThatIsOverIsDropped(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q := connect(t, s.URL)
+	over, goes := begin(t, q, "over"), begin(t, q, "goes")
+	if err := over.Forget(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	submit(t, over, 1)
+	submit(t, goes, 1)
+	work(t, q, func(_ context.Context, j Job) ([]byte, error) { return []byte(j.Key), nil })
+	collect(t, goes, 1, 10*time.Second)
+	if info, err := q.work.Info(t.Context()); err != nil || info.State.Msgs > 1 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
+func TestOnlyWhoHasTheTokenIsServed(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	if _, err := Connect(t.Context(), Options{URL: strings.Replace(s.URL, "a-token", "another", 1)}); err == nil || !strings.Contains(err.Error(), "Authorization") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv("CONFORM_QUEUE_TEST"); role != "" {
+		os.Exit(play(role))
+	}
+	os.Exit(m.Run())
+}
