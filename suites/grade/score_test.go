@@ -313,7 +313,7 @@ func drawSample(t *rapid.T) sample {
 		credit := rapid.SampledFrom([]string{"proportional", "all-or-nothing", "staged"}).Draw(t, "credit")
 		globs := fmt.Sprintf("zen/%s", sections[i])
 		if credit == "staged" {
-			globs = fmt.Sprintf("zen/%s/*-*, zen/%s", sections[i], sections[i])
+			globs = fmt.Sprintf("'zen/%s/{*g*,many*}', zen/%s", sections[i], sections[i])
 		}
 		g := fmt.Sprintf("- id: g%d\n  points: %d.%02d\n  credit: %s\n  requirements: [%s]\n  visibility: %s\n", i,
 			rapid.IntRange(1, 40).Draw(t, "points"), rapid.IntRange(0, 99).Draw(t, "hundredths"), credit, globs,
