@@ -293,9 +293,17 @@ func (c *Case) Failf(format string, args ...any) {
 	c.fail(Reason{Code: Assertion, Message: fmt.Sprintf(format, args...)}, false)
 }
 
-// Unsupported ends the body: the target says that it lacks the feature.
+// Unsupported ends the body: the requirement is not about this target, by what
+// it is declared to be or by how it was found to serve.
 func (c *Case) Unsupported(format string, args ...any) {
 	c.record(Unsupported, Reason{Code: Declared, Message: fmt.Sprintf(format, args...)}, false)
+	c.stop()
+}
+
+// Lacks ends the body: the target lacks a feature that it is free to lack. That
+// breaks nothing, and whoever asks for the feature can tell that it is not there.
+func (c *Case) Lacks(format string, args ...any) {
+	c.record(Unsupported, Reason{Code: Missing, Message: fmt.Sprintf(format, args...)}, false)
 	c.stop()
 }
 

@@ -183,7 +183,7 @@ func openDeflate(c *specs.Case) *conn {
 // needsDeflate ends the case unless permessage-deflate was agreed on.
 func (ws *conn) needsDeflate() *codec {
 	if ws.codec == nil {
-		ws.c.Unsupported("the target does not accept permessage-deflate")
+		ws.c.Lacks("the target does not accept permessage-deflate")
 	}
 	return ws.codec
 }

@@ -467,9 +467,9 @@ func (ws *conn) beyond(op frame.Opcode, size int) {
 	}
 	switch code := ws.close.CloseCode(); {
 	case code == 1009 && size > smallestLimit && size > maxMessage(ws.c):
-		ws.c.Unsupported("the target takes no message of %d bytes: it answered CLOSE 1009", size)
+		ws.c.Lacks("the target takes no message of %d bytes: it answered CLOSE 1009", size)
 	case code == 1003 && op == frame.Binary:
-		ws.c.Unsupported("the target takes no binary messages: it answered CLOSE 1003")
+		ws.c.Lacks("the target takes no binary messages: it answered CLOSE 1003")
 	}
 }
 

@@ -122,7 +122,7 @@ type Judged struct {
 	Verdict specs.Verdict `json:"verdict"` // the worst of all draws
 	Owner   Owner         `json:"owner,omitempty"`
 	Code    specs.Code    `json:"code,omitempty"`
-	Share   float64       `json:"share"` // of the line's points: what it is worth
+	Share   float64       `json:"share"` // of the line's points: those of a line add up to its Max; 0 if it is left out
 	Met     bool          `json:"met"`
 	Draws   int           `json:"draws"`  // how often it ran, each time on other input
 	Passed  int           `json:"passed"` // how often of these it was met
