@@ -185,6 +185,18 @@ func (l *Ledger) Last(name, key string) (Record, bool) {
 	return last(l.records, func(r Record) bool { return r.Name == name && r.Key == key })
 }
 
+// Count is how many records there are of a submission under a key.
+func (l *Ledger) Count(name, key string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.records {
+		if r.Name == name && r.Key == key {
+			n++
+		}
+	}
+	return n
+}
+
 // Graded finds a final record of any submission under a key: the same work, judged
 // in the same way, earns the same.
 func (l *Ledger) Graded(key string) (Record, bool) {

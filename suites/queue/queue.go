@@ -109,7 +109,7 @@ func (q *Queue) Close() { q.nc.Close() }
 
 func (q *Queue) prepare(ctx context.Context) error {
 	var err error
-	if q.js, err = jetstream.New(q.nc, jetstream.WithDefaultTimeout(10*time.Second)); err != nil {
+	if q.js, err = jetstream.New(q.nc); err != nil {
 		return err
 	}
 	common := jetstream.StreamConfig{Storage: jetstream.FileStorage, Replicas: q.replicas()}
@@ -147,7 +147,7 @@ func (q *Queue) replicas() int {
 // stream finds a stream, or makes it. One that is there keeps its number of
 // replicas: whoever comes when a server is away must not take one away for good.
 func (q *Queue) stream(ctx context.Context, config jetstream.StreamConfig) (s jetstream.Stream, err error) {
-	err = q.insist(ctx, func() error {
+	err = q.insist(ctx, request, func(ctx context.Context) error {
 		if s, err = q.js.Stream(ctx, config.Name); !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return err
 		}
@@ -162,12 +162,22 @@ func (q *Queue) stream(ctx context.Context, config jetstream.StreamConfig) (s je
 // patience is how long a cluster may take to agree on a new leader.
 const patience = time.Minute
 
-// insist does something again while the cluster cannot say whether it is done.
-// What it does must come to the same when done twice.
-func (q *Queue) insist(ctx context.Context, do func() error) error {
+// A request may be lost with the server that it was for: nobody says so, and it
+// has to be made again. What carries files takes longer.
+const (
+	request  = 5 * time.Second
+	transfer = 5 * time.Minute
+)
+
+// insist does something again while the cluster cannot say whether it is done,
+// each time for so long at most. What it does must come to the same when done
+// twice.
+func (q *Queue) insist(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
 	until := time.Now().Add(patience)
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := do()
+		try, enough := context.WithTimeout(ctx, limit)
+		err := do(try)
+		enough()
 		if err == nil || !passing(err) || ctx.Err() != nil || time.Now().After(until) {
 			return err
 		}
@@ -206,7 +216,7 @@ func refused(err error) bool {
 
 // publish puts a message in. It says false if there is one under the subject.
 func (q *Queue) publish(ctx context.Context, subject string, data []byte) (bool, error) {
-	err := q.insist(ctx, func() error {
+	err := q.insist(ctx, request, func(ctx context.Context) error {
 		_, err := q.js.Publish(ctx, subject, data)
 		return err
 	})
@@ -227,7 +237,7 @@ type Batch struct {
 func (q *Queue) Batch(ctx context.Context, id string) (*Batch, error) {
 	config := jetstream.ObjectStoreConfig{Bucket: "conform-" + id, Storage: jetstream.FileStorage, Replicas: q.replicas()}
 	b := &Batch{q: q, id: id}
-	err := q.insist(ctx, func() (err error) {
+	err := q.insist(ctx, request, func(ctx context.Context) (err error) {
 		if b.store, err = q.js.ObjectStore(ctx, config.Bucket); !errors.Is(err, jetstream.ErrBucketNotFound) {
 			return err
 		}
@@ -244,12 +254,14 @@ func (q *Queue) Batch(ctx context.Context, id string) (*Batch, error) {
 
 // Put stores what open reads under a name, unless it is there.
 func (b *Batch) Put(ctx context.Context, name string, open func() (io.ReadCloser, error)) error {
-	return b.q.insist(ctx, func() error {
-		if _, err := b.store.GetInfo(ctx, name); err == nil {
-			return nil
-		} else if !errors.Is(err, jetstream.ErrObjectNotFound) {
-			return err
-		}
+	err := b.q.insist(ctx, request, func(ctx context.Context) error {
+		_, err := b.store.GetInfo(ctx, name)
+		return err
+	})
+	if !errors.Is(err, jetstream.ErrObjectNotFound) {
+		return err
+	}
+	return b.q.insist(ctx, transfer, func(ctx context.Context) error {
 		from, err := open()
 		if err != nil {
 			return err
@@ -263,21 +275,26 @@ func (b *Batch) Put(ctx context.Context, name string, open func() (io.ReadCloser
 // ErrGone says that a thing is not in the store: its batch is over.
 var ErrGone = errors.New("it is not in the queue's store any more")
 
-// Get opens what is stored under a name. What is read is checked by its digest.
-func (b *Batch) Get(ctx context.Context, name string) (result io.ReadCloser, err error) {
-	err = b.q.insist(ctx, func() error {
-		result, err = b.store.Get(ctx, name)
-		return err
+// Get has what is stored under a name read, once more from the beginning whenever
+// the way to it is lost. It is checked by its digest.
+func (b *Batch) Get(ctx context.Context, name string, read func(io.Reader) error) error {
+	err := b.q.insist(ctx, transfer, func(ctx context.Context) error {
+		from, err := b.store.Get(ctx, name)
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		return read(from)
 	})
 	if errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = fmt.Errorf("%s: %w", name, ErrGone)
 	}
-	return result, err
+	return err
 }
 
 // Delete takes what is stored under a name away.
 func (b *Batch) Delete(ctx context.Context, name string) error {
-	err := b.q.insist(ctx, func() error { return b.store.Delete(ctx, name) })
+	err := b.q.insist(ctx, request, func(ctx context.Context) error { return b.store.Delete(ctx, name) })
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		return nil
 	}
@@ -337,45 +354,57 @@ func (q *Queue) follow(ctx context.Context, s jetstream.Stream, subject string, 
 	return context.Cause(ctx)
 }
 
+// followOnce reads on after the message that was seen last, until something is
+// wrong. A consumer of its own for each try: whatever becomes of one, the next
+// begins where it is known to have ended.
 func (q *Queue) followOnce(ctx context.Context, s jetstream.Stream, subject string, seen *uint64, each func(jetstream.Msg) (bool, error)) (again bool, err error) {
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}}
+	config := jetstream.ConsumerConfig{FilterSubject: subject, AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute}
 	if *seen > 0 {
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, *seen+1
 	}
-	consumer, err := s.OrderedConsumer(ctx, config)
+	asking, answered := context.WithTimeout(ctx, request)
+	consumer, err := s.CreateConsumer(asking, config)
+	answered()
 	if err != nil {
 		return true, err
 	}
-	messages, err := consumer.Messages(jetstream.PullHeartbeat(2*time.Second), jetstream.PullExpiry(5*time.Second))
-	if err != nil {
-		return true, err
-	}
-	defer messages.Stop()
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
-	for {
-		m, err := messages.Next()
+	for next := uint64(1); ; {
+		waiting, enough := context.WithTimeout(ctx, request)
+		messages, err := consumer.Fetch(100, jetstream.FetchContext(waiting), jetstream.FetchHeartbeat(2*time.Second))
 		if err != nil {
+			enough()
 			return true, err
 		}
-		meta, err := m.Metadata()
-		if err != nil {
+		for m := range messages.Messages() {
+			meta, err := m.Metadata()
+			if err == nil && meta.Sequence.Consumer != next {
+				err = fmt.Errorf("message %d came where %d was due", meta.Sequence.Consumer, next)
+			}
+			if err != nil {
+				enough()
+				return true, err
+			}
+			next++
+			more, err := each(m)
+			if err != nil || !more {
+				enough()
+				return false, err
+			}
+			*seen = meta.Sequence.Stream
+		}
+		enough()
+		if err := messages.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) || ctx.Err() != nil {
 			return true, err
 		}
-		more, err := each(m)
-		if err != nil || !more {
-			return false, err
-		}
-		*seen = max(*seen, meta.Sequence.Stream)
 	}
 }
 
 // Forget takes all that is left of the batch out of the queue.
 func (b *Batch) Forget(ctx context.Context) error {
 	purge := func(s jetstream.Stream, subject string) error {
-		return b.q.insist(ctx, func() error { return s.Purge(ctx, jetstream.WithPurgeSubject(subject)) })
+		return b.q.insist(ctx, request, func(ctx context.Context) error { return s.Purge(ctx, jetstream.WithPurgeSubject(subject)) })
 	}
-	err := b.q.insist(ctx, func() error { return b.q.js.DeleteObjectStore(ctx, "conform-"+b.id) })
+	err := b.q.insist(ctx, request, func(ctx context.Context) error { return b.q.js.DeleteObjectStore(ctx, "conform-"+b.id) })
 	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound) {
 		err = nil
 	}

@@ -99,12 +99,11 @@ func TestEachJobHasOneResult(t *testing.T) {
 	for range 2 {
 		work(t, connect(t, s.URL), func(ctx context.Context, j Job) ([]byte, error) {
 			runs.Add(1)
-			from, err := j.Batch.Get(ctx, "rubric")
-			if err != nil {
-				return nil, err
-			}
-			defer from.Close()
-			text, err := io.ReadAll(from)
+			var text []byte
+			err := j.Batch.Get(ctx, "rubric", func(from io.Reader) (err error) {
+				text, err = io.ReadAll(from)
+				return err
+			})
 			return append(append(bytes.Clone(j.Data), ": "...), text...), err
 		})
 	}

@@ -18,6 +18,9 @@ type Job struct {
 	Attempt int    // from 1: others may have tried and been lost
 }
 
+// BatchID names the batch that a job belongs to.
+func (j Job) BatchID() string { return j.Batch.id }
+
 // ErrAbandoned ends a job whose batch is over: nobody waits for a result.
 var ErrAbandoned = errors.New("the batch is over")
 
@@ -28,7 +31,7 @@ var ErrAbandoned = errors.New("the batch is over")
 // worker takes no other with it.
 func (q *Queue) Work(ctx context.Context, worker string, do func(context.Context, Job) ([]byte, error)) error {
 	var consumer jetstream.Consumer
-	err := q.insist(ctx, func() (err error) {
+	err := q.insist(ctx, request, func(ctx context.Context) (err error) {
 		consumer, err = q.work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 			Durable: workers, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.options.Lease, MaxDeliver: q.options.Attempts, MaxAckPending: -1,
 		})
@@ -53,7 +56,7 @@ func (q *Queue) Work(ctx context.Context, worker string, do func(context.Context
 func (q *Queue) workOnce(ctx context.Context, consumer jetstream.Consumer, worker string, do func(context.Context, Job) ([]byte, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	waiting, enough := context.WithTimeout(ctx, 5*time.Second)
+	waiting, enough := context.WithTimeout(ctx, request)
 	messages, err := consumer.Fetch(1, jetstream.FetchContext(waiting))
 	if err != nil {
 		enough()
@@ -109,8 +112,12 @@ func (q *Queue) handle(ctx context.Context, m jetstream.Msg, worker string, do f
 	attempt := int(meta.NumDelivered)
 	if attempt > 1 {
 		// The one before may have been lost between its result and its word.
-		if _, err := q.results.GetLastMsgForSubject(ctx, resultSubject(batchID, key)); err == nil {
-			_ = m.DoubleAck(ctx)
+		err := q.insist(ctx, request, func(ctx context.Context) error {
+			_, err := q.results.GetLastMsgForSubject(ctx, resultSubject(batchID, key))
+			return err
+		})
+		if err == nil {
+			_ = m.Ack()
 			return
 		}
 	}
@@ -147,7 +154,7 @@ func (q *Queue) handle(ctx context.Context, m jetstream.Msg, worker string, do f
 		log.Warn("a result cannot be told", "error", err)
 		return // the lease ends, and another does it again
 	}
-	if err := q.insist(ctx, func() error { return m.DoubleAck(ctx) }); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+	if err := q.insist(ctx, request, func(ctx context.Context) error { return m.DoubleAck(ctx) }); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
 		log.Warn("a result was told, and the job cannot be taken out", "error", err)
 	}
 }
@@ -175,7 +182,7 @@ func (q *Queue) keepLease(ctx context.Context, m jetstream.Msg) (stop func()) {
 // existing opens a batch that a coordinator has begun.
 func (q *Queue) existing(ctx context.Context, id string) (*Batch, error) {
 	b := &Batch{q: q, id: id}
-	err := q.insist(ctx, func() (err error) {
+	err := q.insist(ctx, request, func(ctx context.Context) (err error) {
 		b.store, err = q.js.ObjectStore(ctx, "conform-"+id)
 		return err
 	})
@@ -197,7 +204,7 @@ func (b *Batch) bury(ctx context.Context) {
 			return true, nil
 		}
 		var job *jetstream.RawStreamMsg
-		err := b.q.insist(ctx, func() (err error) {
+		err := b.q.insist(ctx, request, func(ctx context.Context) (err error) {
 			job, err = b.q.work.GetMsg(ctx, advisory.Sequence)
 			return err
 		})
@@ -212,7 +219,7 @@ func (b *Batch) bury(ctx context.Context) {
 		if err := b.q.finish(ctx, batch, key, outcome{Failed: failed, Attempts: advisory.Deliveries}); err != nil {
 			return true, nil
 		}
-		_ = b.q.insist(ctx, func() error {
+		_ = b.q.insist(ctx, request, func(ctx context.Context) error {
 			err := b.q.work.DeleteMsg(ctx, advisory.Sequence)
 			if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 				return nil

@@ -345,3 +345,24 @@ func FuzzTake(f *testing.F) {
 		}
 	})
 }
+
+func TestAPackedSubmissionIsTheSameElsewhere(t *testing.T) {
+	t.Parallel()
+	first, err := take(t, tarOf(t, entry{name: "bin/run", content: "../server.py", kind: tar.TypeSymlink}, work[0], work[1], entry{name: "empty/", kind: tar.TypeDir, mode: 0o755}), DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed, again bytes.Buffer
+	for _, w := range []*bytes.Buffer{&packed, &again} {
+		if err := Pack(t.Context(), first.Dir, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second, err := take(t, packed.Bytes(), DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Digest != first.Digest || !bytes.Equal(packed.Bytes(), again.Bytes()) {
+		t.Errorf("digest %s became %s; packed twice the same: %v", first.Digest, second.Digest, bytes.Equal(packed.Bytes(), again.Bytes()))
+	}
+}
