@@ -21,6 +21,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites/scale/bench",
 		"suites/scale suites/baseline",
 		"suites/report",
+		"suites/sandbox",
 		"suites/target",
 		"specs/zen specs/echo specs/calc specs/raw specs/pid specs/sink specs/websocket",
 		"specs/websocket/frame",

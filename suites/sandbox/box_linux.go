@@ -143,7 +143,7 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 	defer stdout.Close()
 
 	b = &boxed{limits: o.Limits, control: ours, group: group, out: target.NewRecorder(), answers: make(chan answer, 1), ended: make(chan struct{})}
-	b.cmd = &exec.Cmd{Path: "/proc/self/exe", Args: []string{initName}, Env: []string{"GOMAXPROCS=2"}, Dir: "/",
+	b.cmd = &exec.Cmd{Path: "/proc/self/exe", Args: []string{initName}, Env: []string{"GOMAXPROCS=2", "GODEBUG=asyncpreemptoff=1"}, Dir: "/",
 		Stdin: stdin, Stdout: stdout, Stderr: stdout, ExtraFiles: []*os.File{theirs}, SysProcAttr: attributes(namespaces)}
 	if group != nil {
 		b.cmd.ExtraFiles = append(b.cmd.ExtraFiles, group.inside)
@@ -288,8 +288,12 @@ func (b *boxed) conclude(began time.Time) {
 	r := Result{End: Infrastructure, Status: target.ExitStatus{Code: -1, Signal: unix.SIGKILL}}
 	if m := b.final; m != nil {
 		r.End, r.Status, r.Left, r.Usage = m.End, m.Status, m.Left, m.Usage
-		if m.Lost && (r.End == Signalled || r.End == Exited && r.Status.Code != 0) {
+		failed := r.End == Signalled || r.End == Exited && r.Status.Code != 0
+		switch {
+		case failed && m.Lost:
 			r.End = DiskFull
+		case failed && m.Crowded:
+			r.End = OutOfProcesses
 		}
 	} else if b.why != "" {
 		r.End = b.why

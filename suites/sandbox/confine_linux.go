@@ -24,8 +24,6 @@ const (
 		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_SOCK |
 		unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_SYM
 	llDevices = unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK
-	// llRuleset and llRule are the sizes of what the first kernels knew.
-	llRule = 12
 )
 
 // landlock says a second time what may be read and written: should a mount
@@ -44,10 +42,8 @@ func landlock() error {
 		may |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	}
 	if abi >= 6 {
+		// It holds against init, too, which is outside of it.
 		attr.Scoped, size = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET|unix.LANDLOCK_SCOPE_SIGNAL, 24
-	}
-	if abi >= 6 {
-		// Within the box they may do as they like: the scope is this domain.
 	}
 	attr.Handled_access_fs = may | llRead | llDevices
 	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)

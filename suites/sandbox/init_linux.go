@@ -28,8 +28,9 @@ func init() {
 	}
 	switch os.Args[0] {
 	case initName:
-		boxInit()
-		os.Exit(0)
+		// The first thread only waits: see resetHandlers.
+		go boxInit()
+		select {}
 	case launchName:
 		launch()
 		os.Exit(127)
@@ -95,12 +96,17 @@ func boxInit() {
 
 // resetHandlers takes away every handler that Go's runtime has set, so that the
 // kernel drops what is sent from inside the box: a handled SIGTERM, or a
-// SIGSEGV that somebody sends, would end a Go program. SIGURG stays, by which
-// the runtime interrupts itself.
+// SIGSEGV that somebody sends, would end a Go program. SIGURG, by which the
+// runtime interrupts itself, is switched off from outside.
+//
+// The kernel drops a signal only if the first thread does not block it at that
+// moment, and the runtime blocks all of them for a moment now and then, as when
+// it starts a thread. So the first thread does nothing for as long as the box
+// lives.
 func resetHandlers() {
 	var none [4]uint64 // struct sigaction: SIG_DFL, no flags, no restorer, empty mask
 	for signal := 1; signal <= 64; signal++ {
-		if s := syscall.Signal(signal); s == unix.SIGURG || s == unix.SIGKILL || s == unix.SIGSTOP {
+		if s := syscall.Signal(signal); s == unix.SIGKILL || s == unix.SIGSTOP {
 			continue
 		}
 		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
@@ -267,7 +273,7 @@ func (s *supervisor) reap() {
 
 // finish ends all and says what became of it. Only the first does.
 func (s *supervisor) finish(end End, status target.ExitStatus) {
-	s.look()
+	crowded := s.look().Processes >= s.config.Limits.Processes-1 // the last has just failed
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
@@ -276,7 +282,7 @@ func (s *supervisor) finish(end End, status target.ExitStatus) {
 	s.ended = true
 	s.mu.Unlock()
 
-	m := message{Op: "exit", End: end, Status: status}
+	m := message{Op: "exit", End: end, Status: status, Crowded: crowded}
 	if end == Exited || end == Signalled {
 		m.Left = left()
 	}

@@ -64,7 +64,8 @@ type message struct {
 	Command bool              `json:"command,omitempty"` // the problem is with the command
 	Status  target.ExitStatus `json:"status,omitzero"`
 	Left    []string          `json:"left,omitempty"`
-	Lost    bool              `json:"lost,omitempty"` // the disk was full
+	Lost    bool              `json:"lost,omitempty"`    // the disk was full
+	Crowded bool              `json:"crowded,omitempty"` // at the limit of processes at the end
 }
 
 func send(c *net.UnixConn, m message) error {

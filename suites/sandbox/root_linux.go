@@ -51,9 +51,6 @@ func buildRoot(c boxConfig) error {
 		steps.same(path)
 	}
 	steps.etc()
-	for _, path := range c.Show {
-		steps.same(path)
-	}
 	steps.dev()
 	for name, mode := range map[string]os.FileMode{"tmp": 0o777 | os.ModeSticky, "shm": 0o777 | os.ModeSticky, "home": 0o755, "upper": 0o755, "work": 0o755} {
 		steps.mkdir("/data/"+name, mode)
@@ -62,6 +59,9 @@ func buildRoot(c boxConfig) error {
 	for from, to := range map[string]string{"tmp": "/new/tmp", "home": "/new/home", "shm": "/new/dev/shm"} {
 		steps.mkdir(to, 0o755)
 		steps.mount("/data/"+from, to, "", unix.MS_BIND, "")
+	}
+	for _, path := range c.Show {
+		steps.same(path)
 	}
 	for _, path := range []string{"/new/run", "/new/var", "/new/proc", "/new" + boxDir} {
 		steps.mkdir(path, 0o755)

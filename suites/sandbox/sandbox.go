@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"conform/suites/target"
@@ -393,6 +394,9 @@ func reasonFor(end End, status target.ExitStatus, l Limits) string {
 	case OutOfTime:
 		return fmt.Sprintf("was ended: it ran for more than %v", l.Wall)
 	case OutOfProcesses:
+		if status.Signal != syscall.SIGKILL {
+			return fmt.Sprintf("reached its limit of %d processes and threads and %s", l.Processes, was(status))
+		}
 		return fmt.Sprintf("was ended: it reached its limit of %d processes and threads", l.Processes)
 	case DiskFull:
 		return fmt.Sprintf("used up its %s of disk space and %s", size(l.Disk), was(status))

@@ -71,6 +71,7 @@ type StartOptions struct {
 	Network string        // "tcp", which "" means, or "udp" (Linux only)
 	Ready   time.Duration // how long it may take to listen; 0 is 10 s
 	Env     []string      // NAME=value, in addition to our own environment and PORT
+	OnlyEnv bool          // nothing of our own environment: a program that is not trusted
 	Dir     string        // where it runs, and what a command like ./server is relative to; "" is here
 }
 
@@ -294,7 +295,10 @@ func begin(o StartOptions, port int) (*run, error) {
 		// We are a target ourselves: whoever started us must find this one too.
 		marker = outer + "," + mark
 	}
-	env := (&exec.Cmd{Dir: o.Dir}).Environ()
+	var env []string
+	if !o.OnlyEnv {
+		env = (&exec.Cmd{Dir: o.Dir}).Environ()
+	}
 	env = append(env, "PORT="+strconv.Itoa(port))
 	env = append(env, o.Env...)
 	env = append(env, markerName+"="+marker)
