@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -505,7 +504,3 @@ func loopbackUp() error {
 	request.SetUint16(request.Uint16() | unix.IFF_UP)
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
 }
-
-// listeners are the sockets that listen in this network namespace, which are
-// all the submission's.
-func listeners(network string) (places []netip.AddrPort, err error) { return target.Listeners(network) }
