@@ -23,6 +23,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites/ledger suites/queue",
 		"suites/grade suites/submission",
 		"suites/report",
+		"suites/sandbox",
 		"suites/target",
 		"specs/zen specs/echo specs/calc specs/raw specs/pid specs/sink specs/websocket",
 		"specs/websocket/frame",

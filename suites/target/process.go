@@ -71,6 +71,7 @@ type StartOptions struct {
 	Network string        // "tcp", which "" means, or "udp" (Linux only)
 	Ready   time.Duration // how long it may take to listen; 0 is 10 s
 	Env     []string      // NAME=value, in addition to our own environment and PORT
+	OnlyEnv bool          // nothing of our own environment: a program that is not trusted
 	Dir     string        // where it runs, and what a command like ./server is relative to; "" is here
 }
 
@@ -164,7 +165,7 @@ func (p *Process) ExitStatus() (ExitStatus, bool) {
 func (p *Process) Busy() (used time.Duration, known bool) { return p.current().busy() }
 
 // Output is what the server has written so far. Restart begins anew.
-func (p *Process) Output() Output { return p.current().out.output() }
+func (p *Process) Output() Output { return p.current().out.Output() }
 
 // Restart ends the server and starts the same command again. A port that
 // StartOptions fixed is kept, and it is an error if it is taken meanwhile. One
@@ -256,7 +257,7 @@ func (p *Process) launchOn(ctx context.Context, port int) error {
 		return &portError{reason}
 	}
 	// Only now is the output complete.
-	lines := r.out.output().LastLines(shownLines)
+	lines := r.out.Output().LastLines(shownLines)
 	if len(lines) == 0 {
 		return fmt.Errorf("%w; it printed nothing", problem)
 	}
@@ -272,7 +273,7 @@ type run struct {
 	mark    string // random, found in the environment of each of its processes
 	cmd     *exec.Cmd
 	pid     int // of the started process; on Unix also its process group
-	out     *recorder
+	out     *Recorder
 	unseen  int // how often the port was held by a process that we cannot see
 
 	mu     sync.Mutex
@@ -294,7 +295,10 @@ func begin(o StartOptions, port int) (*run, error) {
 		// We are a target ourselves: whoever started us must find this one too.
 		marker = outer + "," + mark
 	}
-	env := (&exec.Cmd{Dir: o.Dir}).Environ()
+	var env []string
+	if !o.OnlyEnv {
+		env = (&exec.Cmd{Dir: o.Dir}).Environ()
+	}
 	env = append(env, "PORT="+strconv.Itoa(port))
 	env = append(env, o.Env...)
 	env = append(env, markerName+"="+marker)
@@ -317,7 +321,7 @@ func begin(o StartOptions, port int) (*run, error) {
 
 	r := &run{
 		command: o.Command, network: o.Network, host: o.Host, port: port, mark: mark,
-		out: newRecorder(), exited: make(chan struct{}), gone: make(chan struct{}),
+		out: NewRecorder(), exited: make(chan struct{}), gone: make(chan struct{}),
 	}
 	r.cmd = exec.Command(words[0], words[1:]...)
 	r.cmd.Env, r.cmd.Dir = env, o.Dir
@@ -340,7 +344,7 @@ func begin(o StartOptions, port int) (*run, error) {
 			return
 		}
 		r.reap()
-		r.status = exitStatus(r.cmd.ProcessState)
+		r.status = StatusOf(r.cmd.ProcessState)
 		close(r.exited)
 
 		r.err = r.sweep()
@@ -357,7 +361,7 @@ func begin(o StartOptions, port int) (*run, error) {
 		output.Close()
 		return nil, &CommandError{o.Command, cannotRun(err, words[0], o.Dir)}
 	}
-	go r.out.record(output)
+	go r.out.Record(output)
 	return r, nil
 }
 
@@ -465,7 +469,8 @@ func (s ExitStatus) String() string {
 	return fmt.Sprintf("exited with code %d", s.Code)
 }
 
-func exitStatus(state *os.ProcessState) ExitStatus {
+// StatusOf reads how a process ended that was waited for.
+func StatusOf(state *os.ProcessState) ExitStatus {
 	if state == nil { // it could not be waited for
 		return ExitStatus{Code: -1}
 	}
