@@ -66,7 +66,7 @@ func newClassroom(v *view) classroom {
 		doc.Status = "fail"
 	}
 	for _, l := range v.Lines {
-		t := classroomTest{Name: title(l), Status: "pass", Score: rounded(l.Points), Max: rounded(l.Max), ExecutionTime: "0s"}
+		t := classroomTest{Name: unlike(title(l)), Status: "pass", Score: rounded(l.Points), Max: rounded(l.Max), ExecutionTime: "0s"}
 		if l.Status != grade.Met {
 			t.Status = "fail"
 			t.Message = unlike(strings.TrimSpace(says(l) + "\n" + cmp.Or(v.evidence(l, maxCards), v.failure())))
