@@ -66,5 +66,8 @@ func cell(s string) string {
 	if first := strings.TrimLeft(s, " \u00a0\u3000"); first != "" && strings.ContainsRune("=+-@|%＝＋－＠\t\r\n", []rune(first)[0]) {
 		return "'" + s
 	}
+	if strings.HasPrefix(strings.TrimLeft(s, " "), "::") { // for a log of a CI system, a command
+		return "'" + s
+	}
 	return s
 }

@@ -266,8 +266,8 @@ func FillCanvas(w io.Writer, export io.Reader, c Class, assignment string) (Fill
 			points = strings.TrimSpace(sh.value(i, at))
 		}
 		user := strings.TrimSpace(sh.value(i, id))
-		if user == "" || at >= len(sh.rows[i]) { // "Points Possible", "Manual Posting", blank lines
-			continue
+		if user == "" || at >= len(sh.rows[i]) || who == "Student, Test" { // "Points Possible", "Manual Posting", blank lines
+			continue // and the student that Canvas makes up for teachers to look through
 		}
 		st := student{row: i, shown: who, canvas: user, name: names(who)}
 		for _, col := range []int{id, sis, login} {
