@@ -25,7 +25,7 @@ var elements = map[string]bool{}
 
 func init() {
 	for name := range strings.FieldsSeq(`html head meta title style body script header main footer section h1 h2 h3 h4 h5 p a b small mark code pre
-		ul ol li dl dt dd div span details summary figure figcaption table thead tbody tr th td
+		ul ol li dl dt dd div span details summary figure figcaption table thead tbody tfoot tr th td
 		form label input select option optgroup fieldset legend button output svg g path rect circle text desc`) {
 		elements[name] = true
 	}
