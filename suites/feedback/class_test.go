@@ -176,7 +176,7 @@ func TestFeedbackPage(t *testing.T) {
 	t.Parallel()
 	text := write(t, "html", open(), Options{})
 	for _, want := range []string{"13 of 25 points", "Right answers", "1 of 2 requirements is not met", "Sequence diagram of zen/answers/explicit", "the table of answers lacks it",
-		"met 1 times of 3, each time with other input", "−2", "4 hours late", "cc -o server server.c", "7 bytes are left out", "up to 5"} {
+		"met 1 of 3 times, each time with other input", "−2", "4 hours late", "cc -o server server.c", "7 bytes are left out", "up to 5"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing", want)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,7 @@ var (
 
 // What a class page may take.
 const (
-	maxClassItems = 100
+	maxClassItems = 30
 	maxClassList  = 50
 	maxColumns    = 60
 	maxCellLinks  = 30_000 // cells that have a link of their own
@@ -80,7 +81,7 @@ func writeClassHTML(w io.Writer, s *summary) error {
 	p.Meaning = "No submission has a score yet."
 	if d := s.Scores; d != nil {
 		p.Meaning = fmt.Sprintf("Half of them have at least %s.", outOf(d.Median, d.Max))
-		p.Scores = []fact{{Name: "mean", Text: number(d.Mean)}, {Name: "median", Text: number(d.Median)}, {Name: "standard deviation", Text: number(d.SD)},
+		p.Scores = []fact{{Name: "mean", Text: short(d.Mean)}, {Name: "median", Text: number(d.Median)}, {Name: "standard deviation", Text: short(d.SD)},
 			{Name: "from", Text: number(d.Least) + " to " + number(d.Most)}, {Name: "of", Text: number(d.Max)}}
 		var bars []report.Bar
 		for i, b := range s.Histogram {
@@ -90,7 +91,7 @@ func writeClassHTML(w io.Writer, s *summary) error {
 			}
 			bars = append(bars, report.Bar{Name: name, Count: b.Count, Says: says})
 		}
-		p.Chart = report.BarChart("scores", "Histogram of the scores", fmt.Sprintf("%s, mean %s, median %s of %s", count(d.Count, "score", "scores"), number(d.Mean), number(d.Median), number(d.Max)), bars)
+		p.Chart = report.BarChart("scores", "Histogram of the scores", fmt.Sprintf("%s, mean %s, median %s of %s", count(d.Count, "score", "scores"), short(d.Mean), number(d.Median), number(d.Max)), bars)
 	}
 	if len(s.Rubrics) > 1 {
 		p.Meaning += fmt.Sprintf(" They were graded by %d different rubrics: grade all of them by one.", len(s.Rubrics))
@@ -98,7 +99,7 @@ func writeClassHTML(w io.Writer, s *summary) error {
 	columns := s.Lines[:min(len(s.Lines), maxColumns)]
 	for _, l := range columns {
 		name := cmp.Or(strings.TrimSpace(report.Plain(l.Title, 100)), report.Plain(l.ID, 100))
-		p.Lines = append(p.Lines, classLine{name, number(l.Max), number(l.Mean), fmt.Sprintf("%d of %d", l.Met, l.Counted)})
+		p.Lines = append(p.Lines, classLine{name, number(l.Max), short(l.Mean), fmt.Sprintf("%d of %d", l.Met, l.Counted)})
 		p.Columns = append(p.Columns, report.Plain(name, 30))
 	}
 	for _, it := range s.Items {
@@ -122,7 +123,7 @@ func writeClassHTML(w io.Writer, s *summary) error {
 		p.Faults = append(p.Faults, ref(f.row, f.Submission, strings.Trim(string(f.Owner)+", "+f.Code+": "+f.Message, ", :"), ""))
 	}
 	for _, f := range s.Flaky[:min(len(s.Flaky), maxClassList)] {
-		p.Flaky = append(p.Flaky, ref(f.row, f.Submission, fmt.Sprintf("met %d times of %d", f.Passed, f.Draws), f.ID))
+		p.Flaky = append(p.Flaky, ref(f.row, f.Submission, fmt.Sprintf("met %d of %d times", f.Passed, f.Draws), f.ID))
 	}
 	for _, f := range s.Slowest {
 		if f.DurationMS > 0 {
@@ -157,6 +158,9 @@ func writeClassHTML(w io.Writer, s *summary) error {
 func called(name string) string {
 	return cmp.Or(strings.TrimSpace(report.Plain(name, 80)), "without a name")
 }
+
+// short is a mean for people.
+func short(x float64) string { return number(math.Round(x*100) / 100) }
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 0, 64) + " %" }
 

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -229,10 +230,13 @@ func (v *view) meaning() string {
 				met++
 			}
 		}
-		text = count(met, "part", "parts") + " of " + number(float64(len(v.Lines))) + " met in full."
+		text = fmt.Sprintf("%d of %s met in full.", met, count(len(v.Lines), "part is", "parts are"))
 	}
 	if v.partial {
-		text += " Not everything that counts is shown here, nor are deductions taken off: this is not the whole grade."
+		text += " Not everything that counts is shown here: this is not the whole grade."
+		if len(v.Deductions) > 0 {
+			text += " Deductions are not taken off."
+		}
 	}
 	if len(v.Manual) > 0 {
 		text += " A person has still to judge a part, which is not in these points."
@@ -292,7 +296,7 @@ func (v *view) evidence(l grade.Line, cards int) string {
 // draws says how often a requirement was met, where it was not always the same.
 func draws(j grade.Judged) string {
 	if j.Draws > 1 && j.Passed > 0 && j.Passed < j.Draws {
-		return "met " + number(float64(j.Passed)) + " times of " + number(float64(j.Draws)) + ", each time with other input"
+		return fmt.Sprintf("met %d of %d times, each time with other input", j.Passed, j.Draws)
 	}
 	return ""
 }
@@ -329,16 +333,13 @@ func (v *view) failure() string {
 	return cmp.Or(report.Plain(c.Message, 600), report.Plain(c.Code, 100))
 }
 
-// process is the output of the build or of the server's start, and what became
-// of it.
+// output is what the submission wrote before anything could be asked of it.
 func (v *view) output() string {
-	var parts []string
 	if c := v.Cause; c != nil && len(c.Output) > 0 {
-		parts = append(parts, report.PlainLines(strings.Join(c.Output, "\n"), 40))
-	} else if b := v.Build; b != nil && v.Outcome == grade.BuildFailed {
-		if text := report.PlainOutput(b.Output, 60); text != "" {
-			parts = append(parts, text)
-		}
+		return report.PlainLines(strings.Join(c.Output, "\n"), 40)
 	}
-	return strings.Join(parts, "\n")
+	if b := v.Build; b != nil && v.Outcome == grade.BuildFailed {
+		return report.PlainOutput(b.Output, 60)
+	}
+	return ""
 }
