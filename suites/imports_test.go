@@ -21,7 +21,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites/scale/bench",
 		"suites/scale suites/baseline",
 		"suites/feedback",
-		"suites/grade",
+		"suites/grade suites/submission",
 		"suites/report",
 		"suites/target",
 		"suites/report/reporttest",
