@@ -16,15 +16,17 @@ func TestImportsRunDownhill(t *testing.T) {
 	t.Parallel()
 	layers := []string{
 		"cmd/conform",
-		"suites/selftest",
+		"suites/selftest suites/batch",
 		"suites",
 		"suites/scale/bench",
 		"suites/scale suites/baseline",
 		"suites/ledger suites/queue",
+		"suites/feedback",
 		"suites/grade suites/submission",
 		"suites/report",
 		"suites/sandbox",
 		"suites/target",
+		"suites/report/reporttest",
 		"specs/zen specs/echo specs/calc specs/raw specs/pid specs/sink specs/websocket",
 		"specs/websocket/frame",
 		"specs/lines specs/concurrency",

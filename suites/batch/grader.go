@@ -157,7 +157,7 @@ func (g *Grader) build(ctx context.Context, dir string, recipe grade.Recipe) (*g
 	case ctx.Err() != nil:
 		return nil, nil, context.Cause(ctx)
 	}
-	p := &grade.Process{Command: recipe.Build, Status: result.Reason, DurationMS: ms(time.Since(began)), CPUMS: ms(result.Usage.CPU), MaxRSS: result.Usage.MaxRSS,
+	p := &grade.Process{Command: recipe.Build, Status: result.Reason, DurationMS: ms(time.Since(began)), CPUMS: ms(result.Usage.CPU), MaxRSS: result.Usage.Memory,
 		Output: &report.Output{Head: string(result.Output.Head), Tail: string(result.Output.Tail), Dropped: result.Output.Dropped}}
 	if result.End == sandbox.Exited && result.Status.Code == 0 {
 		return p, nil, nil

@@ -193,7 +193,7 @@ func tierHere(wanted sandbox.Tier) error {
 	if wanted == "" {
 		return nil
 	}
-	if has := sandbox.Probe().Tier; !has.Reaches(wanted) {
+	if has := sandbox.Probe().Tier; !has.Meets(wanted) {
 		return fmt.Errorf("this machine can do tier %s, and %s is required: conform doctor says what is missing", has, wanted)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	_ "embed"
@@ -22,6 +21,8 @@ import (
 var (
 	//go:embed html/page.html
 	htmlTemplate string
+	//go:embed html/parts.html
+	htmlParts string
 	//go:embed html/style.css
 	htmlStyle string
 	//go:embed html/script.js
@@ -44,25 +45,23 @@ const (
 
 // htmlPage is what the template shows. Every string in it is clean.
 type htmlPage struct {
-	Policy                 string
-	CSS                    template.CSS
-	JS                     template.JS
-	Title, Address         string
-	Class, Sign, Headline  string
-	Meaning, Cause, Footer string
-	Bar                    template.HTML
-	Counts                 []htmlCount
-	Facts                  []htmlText
-	Next                   []htmlStep
-	Causes                 []htmlCause
-	Exits                  []htmlText
-	Output                 string
-	Scale                  *htmlScale
-	Map                    []htmlMapped
-	Profiles               []htmlProfile
-	Deselected             int
-	Levels                 []string
-	Protocols              []htmlProtocol
+	Frame
+	Address               string
+	Class, Sign, Headline string
+	Meaning, Cause        string
+	Bar                   template.HTML
+	Counts                []htmlCount
+	Facts                 []htmlText
+	Next                  []htmlStep
+	Causes                []htmlCause
+	Exits                 []htmlText
+	Output                string
+	Scale                 *htmlScale
+	Map                   []htmlMapped
+	Profiles              []htmlProfile
+	Deselected            int
+	Levels                []string
+	Protocols             []htmlProtocol
 }
 
 type htmlText struct{ Name, Text, Small string }
@@ -132,16 +131,7 @@ type htmlProfile struct {
 // WriteHTML writes the report as one page for a browser, with pictures. It loads
 // nothing and needs no script to be read.
 func WriteHTML(w io.Writer, r *Report) error {
-	t, err := template.New("page").Parse(htmlTemplate)
-	if err != nil {
-		return fmt.Errorf("the template of the HTML report cannot be read: %w", err)
-	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, newHTMLPage(r)); err != nil {
-		return fmt.Errorf("the report cannot be written as HTML: %w", err)
-	}
-	_, err = w.Write(b.Bytes())
-	return err
+	return WritePage(w, htmlTemplate, newHTMLPage(r))
 }
 
 // hashSource is how a Content-Security-Policy names a text that is allowed.
@@ -151,11 +141,7 @@ func hashSource(text string) string {
 }
 
 func newHTMLPage(r *Report) *htmlPage {
-	p := &htmlPage{
-		Policy: "default-src 'none'; style-src " + hashSource(htmlStyle) + "; script-src " + hashSource(htmlScript) + "; base-uri 'none'; form-action 'none'",
-		CSS:    template.CSS(htmlStyle),
-		JS:     template.JS(htmlScript),
-	}
+	p := &htmlPage{}
 	p.Address = shorten(cmp.Or(strings.TrimSpace(r.Target.Address), "unknown address"), 200)
 	if r.Target.Address == "bundled" {
 		p.Address = "the bundled reference implementation"
@@ -170,8 +156,7 @@ func newHTMLPage(r *Report) *htmlPage {
 	}
 	p.results(r, refs)
 	p.profiles(r)
-	p.Title = shorten(p.Headline+" · "+p.Address, 200)
-	p.Footer = shorten(fmt.Sprintf("made by %s %s · %s", cmp.Or(r.Tool.Name, "conform"), strings.TrimSpace(r.Tool.Version+" "+r.Tool.Commit), "conform report FILE --report html=PATH makes this page again from a JSON report"), maxValue)
+	p.Frame = NewFrame(p.Headline+" · "+p.Address, r.Tool, "conform report FILE --report html=PATH makes this page again from a JSON report", "", "")
 	return p
 }
 
@@ -410,15 +395,7 @@ func (p *htmlPage) exits(r *Report) {
 	if n := len(r.Target.Exits) - maxExits; n > 0 {
 		p.Exits = append(p.Exits, htmlText{Name: fmt.Sprintf("… and it ended %s more", count(n, "time", "times"))})
 	}
-	if o := r.Target.Output; o != nil && o.Head+o.Tail != "" {
-		p.Output = textLines(o.Head, 60)
-		if o.Dropped > 0 {
-			p.Output += fmt.Sprintf("\n… %d bytes are left out …\n", o.Dropped)
-		}
-		if o.Tail != "" {
-			p.Output += textLines(o.Tail, 60)
-		}
-	}
+	p.Output = PlainOutput(r.Target.Output, 60)
 }
 
 // textLines cleans a text of several lines, at most limit of them.
@@ -462,16 +439,7 @@ func htmlClass(res Result) string {
 
 // results makes the cards and the map, grouped by protocol and section.
 func (p *htmlPage) results(r *Report, refs []string) {
-	budget := htmlEvidence
-	events, shown := 40, 0
-	for _, res := range r.Results {
-		if len(res.Transcript) > 0 {
-			shown++
-		}
-	}
-	if shown > 0 { // a row takes about 250 bytes
-		events = max(4, min(events, htmlTranscripts/250/shown))
-	}
+	budget, events := htmlEvidence, htmlEvents(r)
 	index := map[string]int{}
 	sections := map[string]*htmlSection{}
 	members := map[*htmlSection][]int{}
@@ -534,6 +502,21 @@ func (p *htmlPage) results(r *Report, refs []string) {
 		}
 		p.Map = append(p.Map, mapped)
 	}
+}
+
+// htmlEvents is how many events of a transcript are shown where there is nothing
+// to explain.
+func htmlEvents(r *Report) int {
+	shown := 0
+	for _, res := range r.Results {
+		if len(res.Transcript) > 0 {
+			shown++
+		}
+	}
+	if shown == 0 {
+		return 40
+	}
+	return max(4, min(40, htmlTranscripts/250/shown)) // a row takes about 250 bytes
 }
 
 // newHTMLResult is the card of one requirement. What shows bytes is taken from

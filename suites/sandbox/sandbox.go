@@ -316,10 +316,14 @@ func (b *Box) Await(ctx context.Context, network, address string, patience time.
 			return context.Cause(ctx)
 		case <-b.Done():
 			r := b.Result()
-			return withOutput(fmt.Errorf("%s before it listened on %s", r.Reason, want), r.Output)
+			if r.End == Infrastructure {
+				return errors.New(r.Reason)
+			}
+			return unready(EndedEarly, fmt.Sprintf("%s before it listened on %s", r.Reason, want), r.Output)
 		case <-tooLate.C:
 			places, _ := b.Listens(network)
-			return withOutput(errors.New(elsewhere(want, places, patience)), b.Output())
+			code, message := elsewhere(want, places, patience)
+			return unready(code, message, b.Output())
 		case <-poll.C:
 		}
 		if b.tier == Basic && network == "tcp" {
@@ -337,31 +341,23 @@ func (b *Box) Await(ctx context.Context, network, address string, patience time.
 }
 
 // elsewhere says what is wrong with where a program listens.
-func elsewhere(want netip.AddrPort, places []netip.AddrPort, patience time.Duration) string {
+func elsewhere(want netip.AddrPort, places []netip.AddrPort, patience time.Duration) (code, message string) {
 	if len(places) == 0 {
-		return fmt.Sprintf("listens on no port, expected %d, within %v", want.Port(), patience)
+		return NotListening, fmt.Sprintf("listens on no port, expected %d, within %v", want.Port(), patience)
 	}
 	var all []string
 	for _, p := range places[:min(len(places), 4)] {
 		if p.Port() == want.Port() {
-			return fmt.Sprintf("listens on %s only, which is not reached at %s: listen on all addresses, or on that one", p, want)
+			return WrongInterface, fmt.Sprintf("listens on %s only, which is not reached at %s: listen on all addresses, or on that one", p, want)
 		}
 		all = append(all, strconv.Itoa(int(p.Port())))
 	}
 	slices.Sort(all)
-	return fmt.Sprintf("listens on %s, expected %d", strings.Join(slices.Compact(all), ", "), want.Port())
+	return WrongPort, fmt.Sprintf("listens on %s, expected %d", strings.Join(slices.Compact(all), ", "), want.Port())
 }
 
 // shownLines is how many lines of output an error quotes.
 const shownLines = 10
-
-func withOutput(problem error, o target.Output) error {
-	lines := o.LastLines(shownLines)
-	if len(lines) == 0 {
-		return fmt.Errorf("%w; it printed nothing", problem)
-	}
-	return fmt.Errorf("%w; its last output:\n    %s", problem, strings.Join(lines, "\n    "))
-}
 
 // reaches says whether a connection to host arrives at a socket bound to bound.
 func reaches(host, bound netip.Addr) bool {
