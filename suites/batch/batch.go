@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,8 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"crypto/rand"
-
+	"conform/suites/feedback"
 	"conform/suites/grade"
 	"conform/suites/ledger"
 	"conform/suites/queue"
@@ -31,6 +31,7 @@ type Plan struct {
 	Seed        int64
 	Due         *time.Time
 	Tier        sandbox.Tier // that every machine must have; empty is the best of each
+	Show        []string     // files and folders of every machine that boxes show, such as compilers
 	Tool        report.Tool
 	Program     string // a digest of the program that grades: another one grades anew
 	Out         string // the folder of ledger and grades
@@ -98,7 +99,7 @@ type coordinator struct {
 }
 
 func (c *coordinator) run(ctx context.Context) error {
-	shared, err := json.Marshal(settings{Rubric: c.plan.Rubric, Seed: c.plan.Seed, Due: c.plan.Due, Tier: c.plan.Tier, Tool: c.plan.Tool})
+	shared, err := json.Marshal(settings{Rubric: c.plan.Rubric, Seed: c.plan.Seed, Due: c.plan.Due, Tier: c.plan.Tier, Show: c.plan.Show, Tool: c.plan.Tool})
 	if err != nil {
 		return err
 	}
@@ -157,7 +158,7 @@ func (c *coordinator) submit(ctx context.Context, found submission.Found) error 
 	}
 	// The same work, judged in the same way: what it earned is known.
 	if same, ok := c.ledger.Graded(p.key); ok {
-		if g, err := ReadGrade(filepath.Join(c.plan.Out, same.File)); err == nil {
+		if g, err := readGrade(filepath.Join(c.plan.Out, same.File)); err == nil {
 			return c.record(p, g, queue.Result{Attempts: same.Attempts, Worker: same.Worker}, true)
 		}
 	}
@@ -256,7 +257,9 @@ func (c *coordinator) record(p *pending, g grade.Grade, r queue.Result, cached b
 	if g.Cause != nil {
 		entry.Owner, entry.Code = g.Cause.Owner, g.Cause.Code
 	}
-	err := ledger.WriteFile(filepath.Join(c.plan.Out, entry.File), func(w io.Writer) error { return json.NewEncoder(w).Encode(g) })
+	err := ledger.WriteFile(filepath.Join(c.plan.Out, entry.File), func(w io.Writer) error {
+		return feedback.Write("json", w, g, feedback.Options{Audience: feedback.Instructor})
+	})
 	if err != nil {
 		return err
 	}
@@ -283,27 +286,25 @@ func FileName(name string) string {
 		}
 		return '_'
 	}, name)
-	if plain == name && len(name) <= 80 {
+	if plain == name && name != "" && len(name) <= 80 {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
 	return plain[:min(len(plain), 60)] + "." + hex.EncodeToString(sum[:4])
 }
 
-// ReadGrade reads a grade that Grade wrote.
-func ReadGrade(path string) (g grade.Grade, err error) {
+// readGrade reads a grade that a coordinator wrote.
+func readGrade(path string) (grade.Grade, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return g, err
+		return grade.Grade{}, err
 	}
 	defer file.Close()
-	if err := json.NewDecoder(io.LimitReader(file, maxGrade)).Decode(&g); err != nil {
-		return g, fmt.Errorf("%s: %w", path, err)
+	g, err := feedback.ReadJSON(file)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	if g.Schema != grade.Schema {
-		return g, fmt.Errorf("%s is not a grade of conform: its schema is %q, not %s", path, g.Schema, grade.Schema)
-	}
-	return g, nil
+	return g, err
 }
 
 // ReadGrades reads the newest grade of every submission in a batch's folder, in
@@ -322,7 +323,7 @@ func ReadGrades(out string) (list []grade.Grade, err error) {
 		newest[r.Name] = r
 	}
 	for _, name := range names {
-		g, err := ReadGrade(filepath.Join(out, newest[name].File))
+		g, err := readGrade(filepath.Join(out, newest[name].File))
 		if err != nil {
 			return nil, err
 		}

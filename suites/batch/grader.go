@@ -30,6 +30,7 @@ type Grader struct {
 	Seed   int64
 	Due    *time.Time   // when the submissions were due, if not when the rubric says
 	Tier   sandbox.Tier // of their boxes; empty is the best there is
+	Show   []string     // files and folders of this machine that boxes show, such as compilers
 	Tool   report.Tool
 	Jobs   int    // cases at a time; 0 is the default of a run
 	Folder string // for private copies, which are taken away again
@@ -129,7 +130,7 @@ func ownRecipe(dir string) (grade.Own, *grade.Cause) {
 
 // options are how a command of a submission is boxed.
 func (g *Grader) options(dir, command string, recipe grade.Recipe) sandbox.Options {
-	o := sandbox.Options{Dir: dir, Command: []string{"sh", "-c", command}, Tier: g.Tier, Limits: sandbox.Limits{
+	o := sandbox.Options{Dir: dir, Command: []string{"sh", "-c", command}, Tier: g.Tier, Show: g.Show, Limits: sandbox.Limits{
 		Memory: int64(recipe.Limits.Memory), Processes: recipe.Limits.Processes, OpenFiles: recipe.Limits.Files,
 	}}
 	for name, value := range recipe.Environment {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"conform/suites"
+	"conform/suites/feedback"
 	"conform/suites/grade"
 	"conform/suites/queue"
 	"conform/suites/report"
@@ -26,6 +27,7 @@ type settings struct {
 	Seed   int64        `json:"seed"`
 	Due    *time.Time   `json:"due,omitempty"`
 	Tier   sandbox.Tier `json:"tier,omitempty"` // that workers must have; empty is the best there is
+	Show   []string     `json:"show,omitempty"` // files and folders of the machine that boxes show
 	Tool   report.Tool  `json:"tool"`           // that workers must be
 }
 
@@ -92,7 +94,7 @@ func (w *worker) grader(ctx context.Context, j queue.Job) (*Grader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the batch's rubric: %w", err)
 	}
-	g := &Grader{Scheme: scheme, Seed: s.Seed, Due: s.Due, Tier: s.Tier, Tool: s.Tool, Folder: w.options.Folder}
+	g := &Grader{Scheme: scheme, Seed: s.Seed, Due: s.Due, Tier: s.Tier, Show: s.Show, Tool: s.Tool, Folder: w.options.Folder}
 	clear(w.batches) // a worker serves one batch after the other
 	w.batches[j.BatchID()] = g
 	return g, nil
@@ -159,7 +161,7 @@ const maxGrade = 256 << 20
 func packGrade(g grade.Grade) (io.ReadCloser, error) {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	if err := errors.Join(json.NewEncoder(w).Encode(g), w.Close()); err != nil {
+	if err := errors.Join(feedback.Write("json", w, g, feedback.Options{Audience: feedback.Instructor}), w.Close()); err != nil {
 		return nil, err
 	}
 	return io.NopCloser(&b), nil
@@ -170,13 +172,7 @@ func unpackGrade(data []byte) (g grade.Grade, err error) {
 	if err != nil {
 		return g, err
 	}
-	if err := json.NewDecoder(io.LimitReader(r, maxGrade)).Decode(&g); err != nil {
-		return g, err
-	}
-	if g.Schema != grade.Schema {
-		return g, fmt.Errorf("%q is not %s", g.Schema, grade.Schema)
-	}
-	return g, nil
+	return feedback.ReadJSON(r)
 }
 
 // readScheme reads a rubric and finds its requirements.
