@@ -157,7 +157,11 @@ func (s *Scheme) judge(runs []*report.Report, f Facts) []candidate {
 					res, found = results[i][spec.ID]
 				}
 				if !found {
-					res = report.Result{Verdict: specs.Blocked, Reason: &report.Reason{Code: specs.Interrupted, Message: "the run has no result of it"}}
+					message := "the run has no result of it"
+					if i < len(runs) && runs[i] != nil && runs[i].Summary.Cause != "" {
+						message = runs[i].Summary.Cause
+					}
+					res = report.Result{Verdict: specs.Blocked, Reason: &report.Reason{Code: specs.Interrupted, Message: message}}
 				} else {
 					j.Draws++
 				}
