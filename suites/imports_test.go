@@ -19,7 +19,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites/selftest",
 		"suites",
 		"suites/scale/bench",
-		"suites/scale suites/baseline",
+		"suites/scale suites/baseline suites/config",
 		"suites/report",
 		"suites/target",
 		"specs/zen specs/echo specs/calc specs/raw specs/pid specs/sink specs/websocket",
