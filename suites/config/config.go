@@ -188,21 +188,21 @@ func (f *File) at(line, column int, format string, args ...any) *Error {
 	return e
 }
 
-// Refuse is an error of whoever uses the values: that of a setting, at the value
-// that it speaks of, or else at the key.
-func (f *File) Refuse(name string, of func(value string) bool, err error) error {
-	i := slices.IndexFunc(f.Settings, func(s Setting) bool { return s.Name == name })
-	if i < 0 {
+// Refuse is an error of whoever uses the values of a setting, at the i-th of
+// them; at the key if that is none, unless there is only one value.
+func (f *File) Refuse(name string, i int, err error) error {
+	at := slices.IndexFunc(f.Settings, func(s Setting) bool { return s.Name == name })
+	if at < 0 {
 		return err
 	}
-	line, column := f.Settings[i].Line, f.Settings[i].Column
-	values := f.Settings[i].Values
-	if j := slices.IndexFunc(values, func(v Value) bool { return of(v.Text) }); j >= 0 {
-		line, column = values[j].Line, values[j].Column
-	} else if len(values) == 1 {
-		line, column = values[0].Line, values[0].Column
+	s := f.Settings[at]
+	if len(s.Values) == 1 {
+		i = 0
 	}
-	return f.at(line, column, "%w", err)
+	if i < 0 || i >= len(s.Values) {
+		return f.at(s.Line, s.Column, "%w", err)
+	}
+	return f.at(s.Values[i].Line, s.Values[i].Column, "%w", err)
 }
 
 // plain refuses what is no text, and what the parser would take too long for.

@@ -225,21 +225,24 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// Refuse finds the value that an error speaks of.
+// Refuse shows the value that an error speaks of.
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	file, err := read("only:\n- zen\n- eco\njobs: 0\ntarget: x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tc := range []struct{ name, value, want string }{
-		{"only", "eco", "conform.yaml:3:3: no"},
-		{"only", "another", "conform.yaml:1:1: no"},
-		{"jobs", "another", "conform.yaml:4:7: no"},
-		{"strict", "", "no"},
+	for _, tc := range []struct {
+		name  string
+		value int
+		want  string
+	}{
+		{"only", 1, "conform.yaml:3:3: no"},
+		{"only", -1, "conform.yaml:1:1: no"},
+		{"jobs", -1, "conform.yaml:4:7: no"},
+		{"strict", 0, "no"},
 	} {
-		got := file.Refuse(tc.name, func(v string) bool { return v == tc.value }, errors.New("no"))
-		if got.Error() != tc.want {
+		if got := file.Refuse(tc.name, tc.value, errors.New("no")); got.Error() != tc.want {
 			t.Errorf("%s: %v, want %s", tc.name, got, tc.want)
 		}
 	}

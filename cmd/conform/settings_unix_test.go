@@ -1,0 +1,33 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestPlanted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), configName)
+	if err := os.WriteFile(path, []byte("exec: x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	is := func(mode os.FileMode, want bool) {
+		t.Helper()
+		if err := os.Chmod(filepath.Dir(path), mode); err != nil {
+			t.Fatal(err)
+		}
+		if got := planted(path); got != want {
+			t.Errorf("planted is %v", got)
+		}
+	}
+	is(0o755, false)
+	is(0o777|os.ModeSticky, false) // one's own
+	if os.Chown(path, 12345, 12345) != nil {
+		t.Skip("only root can make a file another user's")
+	}
+	is(0o777|os.ModeSticky, true)
+	is(0o755, false)
+}
