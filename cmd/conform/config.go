@@ -162,9 +162,9 @@ func (s shownSettings) write(w io.Writer) error {
 		switch {
 		case isList && len(many) > 0:
 			line(start, from)
+			asMap := one.pairs && isMap(many)
 			for _, v := range many {
-				key, value, _ := strings.Cut(v, "=")
-				if one.pairs && strings.Count("\n"+strings.Join(many, "\n"), "\n"+key+"=") == 1 {
+				if key, value, _ := strings.Cut(v, "="); asMap {
 					line("  "+scalar(key)+": "+scalar(value), "")
 				} else {
 					line("- "+scalar(v), "")
@@ -182,6 +182,19 @@ func (s shownSettings) write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// isMap says whether KEY=VALUE, several times, is a map.
+func isMap(pairs []string) bool {
+	keys := map[string]bool{}
+	for _, p := range pairs {
+		key, value, _ := strings.Cut(p, "=")
+		if key == "" || value == "" || keys[key] {
+			return false
+		}
+		keys[key] = true
+	}
+	return true
 }
 
 // plainScalar is text that is the same in YAML without quotes: not a number, a
