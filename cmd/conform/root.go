@@ -91,6 +91,7 @@ func newRoot() *cobra.Command {
 	f.register(root)
 	root.AddCommand(newList(), newExplain(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newConfig(s), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false
+	completeRest(root)
 	return root
 }
 
@@ -126,12 +127,13 @@ func (f *runFlags) register(root *cobra.Command) {
 	completeColor(root)
 	_ = root.RegisterFlagCompletionFunc("edition", cobra.FixedCompletions(fixtures.CloseCodeEditions, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkFlagFilename("baseline", "yaml", "yml")
+	_ = root.MarkFlagFilename("write-baseline", "yaml", "yml")
 	_ = root.MarkFlagFilename("ca", "pem", "crt")
 	_ = root.RegisterFlagCompletionFunc("protocol", completeProtocol)
 	_ = root.RegisterFlagCompletionFunc("dialect", completeDialect)
 	_ = root.RegisterFlagCompletionFunc("report", completeReport)
-	_ = root.RegisterFlagCompletionFunc("only", completeIDs)
-	_ = root.RegisterFlagCompletionFunc("skip", completeIDs)
+	_ = root.RegisterFlagCompletionFunc("only", completeSelection)
+	_ = root.RegisterFlagCompletionFunc("skip", completeSelection)
 }
 
 // runPlan is the main job: validate, run, report.
