@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -193,6 +195,84 @@ func TestWhatIsShownCanBeRead(t *testing.T) {
 			}
 		})
 		os.Remove(configName)
+	}
+}
+
+// Whatever a setting holds, what is said of it can be shown.
+func TestHostileSettings(t *testing.T) {
+	t.Chdir(t.TempDir())
+	payload := "\x1b[2J\x00\u202e##[error]\xff\r\n::error::x"
+	for _, name := range []string{"target", "exec", "only", "dialect", "report", "filter"} {
+		root := newRoot()
+		if err := root.Flags().Set(name, payload); err != nil {
+			t.Fatal(err)
+		}
+		s := newSettings()
+		if err := s.fill(root); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := s.shown(root).write(&b); err != nil {
+			t.Fatal(err)
+		}
+		// As if a file had it, which config.Read does not let through.
+		s.file, s.from[name], s.values[name] = &config.File{Path: payload}, origin{level: fromFile, where: payload}, []string{payload}
+		s.announce(&b, root.Flags())
+		if err := s.shown(root).write(&b); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			line = strings.TrimSuffix(line, "\n")
+			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(line) || strings.Contains(line, "##") || strings.HasPrefix(line, "::") {
+				t.Errorf("%s: %q", name, line)
+			}
+		}
+	}
+}
+
+// The example in the README is read, and shown as it is there.
+func TestTheExampleInTheReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## conform.yaml\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var blocks []string // with what is in front of them
+	for i, part := range strings.Split(section, "```") {
+		if i%2 == 1 {
+			_, body, _ := strings.Cut(part, "\n")
+			blocks = append(blocks, body)
+		}
+	}
+	if len(blocks) != 3 {
+		t.Fatalf("%d blocks", len(blocks))
+	}
+	if err := validate("conform", configName, blocks[0]); err != nil {
+		t.Error(err)
+	}
+	t.Chdir(t.TempDir())
+	write(t, configName, blocks[0])
+	write(t, "known.yaml", "known: []")
+	write(t, "known-slow.txt", "calc/concurrency")
+	t.Setenv("CONFORM_PACE", "2")
+	var stdout, stderr strings.Builder
+	if code := run([]string{"config", "--only", "calc/sums"}, &stdout, &stderr); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr.String())
+	}
+	command, shown, _ := strings.Cut(blocks[1], "\n")
+	if command != "$ CONFORM_PACE=2 conform config --only calc/sums" {
+		t.Errorf("the command is %q", command)
+	}
+	for line := range strings.Lines(shown) {
+		if line != "…\n" && !strings.Contains(stdout.String(), line) {
+			t.Errorf("%q is not in\n%s", line, stdout.String())
+		}
+	}
+	write(t, configName, strings.Replace(blocks[0], "protocol", "protocl", 1))
+	stderr.Reset()
+	if code := run([]string{"config"}, &stdout, &stderr); code != exitUsage || stderr.String() != blocks[2] {
+		t.Errorf("exit code %d, and\n%s", code, stderr.String())
 	}
 }
 

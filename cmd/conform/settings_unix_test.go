@@ -5,12 +5,13 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
 func TestPlanted(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), configName)
+	t.Chdir(t.TempDir())
+	path := configName
 	if err := os.WriteFile(path, []byte("exec: x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -29,5 +30,15 @@ func TestPlanted(t *testing.T) {
 		t.Skip("only root can make a file another user's")
 	}
 	is(0o777|os.ModeSticky, true)
+	if err := newSettings().fill(newRoot()); err == nil || !strings.Contains(err.Error(), "another user's") {
+		t.Errorf("it is read: %v", err)
+	}
+	root := newRoot()
+	if err := root.Flags().Parse([]string{"--config", configName}); err != nil {
+		t.Fatal(err)
+	}
+	if err := newSettings().fill(root); err != nil || !root.Flags().Changed("exec") {
+		t.Errorf("named, it is not read: %v", err)
+	}
 	is(0o755, false)
 }
