@@ -17,7 +17,7 @@ import (
 // newConfig shows what newRoot would do. settings are those of the command that
 // is executed.
 func newConfig(s *settings) *cobra.Command {
-	f := runFlags{check: true}
+	f := runFlags{begin: func() bool { return false }}
 	var asJSON, schema bool
 	cmd := &cobra.Command{
 		Use:   "config",

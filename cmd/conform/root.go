@@ -53,9 +53,8 @@ type runFlags struct {
 	baseline, newBase   string
 	only, skip, reports []string
 	verbose, quiet      bool
-	config              string // read before the others, by settings
-	check               bool   // and nothing more: conform config
-	announce            func() // before anything is started
+	config              string      // read before the others, by settings
+	begin               func() bool // says what is about to be started; false: nothing is
 	plan                suites.Plan
 }
 
@@ -80,7 +79,7 @@ func newRoot() *cobra.Command {
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return s.fill(cmd) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.announce = func() { s.announce(cmd.ErrOrStderr(), cmd.Flags()) }
+			f.begin = func() bool { s.announce(cmd.ErrOrStderr(), cmd.Flags()); return true }
 			return runPlan(cmd, f)
 		},
 	}
@@ -202,10 +201,9 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 		return err
 	}
 	defer sinks.close()
-	if f.check {
+	if !f.begin() {
 		return nil
 	}
-	f.announce()
 	if sinks.stdout {
 		stdout = stderr // standard output belongs to a report
 	}
