@@ -122,7 +122,7 @@ func (f *runFlags) register(root *cobra.Command) {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show the summary only")
 	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
-	registerConfig(root, &f.config)
+	registerConfig(root)
 	completeColor(root)
 	_ = root.RegisterFlagCompletionFunc("edition", cobra.FixedCompletions(fixtures.CloseCodeEditions, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkFlagFilename("baseline", "yaml", "yml")

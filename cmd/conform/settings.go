@@ -92,9 +92,10 @@ func (s *settings) fill(cmd *cobra.Command) error {
 	return nil
 }
 
-// registerConfig gives a command the flag that names the file.
-func registerConfig(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "config", "", "take settings from `FILE`, instead of "+configName+" in the working directory; "+noConfig+" reads none")
+// registerConfig gives a command the flag that names the file, and which fill
+// reads.
+func registerConfig(cmd *cobra.Command) {
+	cmd.Flags().String("config", "", "take settings from `FILE`, instead of "+configName+" in the working directory; "+noConfig+" reads none")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 
