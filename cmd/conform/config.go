@@ -160,6 +160,8 @@ func (s shownSettings) write(w io.Writer) error {
 		}
 		many, isList := one.Value.([]string)
 		switch {
+		case isList && len(many) == 1 && !one.pairs:
+			line(start+" "+scalar(many[0]), from)
 		case isList && len(many) > 0:
 			line(start, from)
 			asMap := one.pairs && isMap(many)
