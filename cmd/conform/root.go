@@ -53,7 +53,6 @@ type runFlags struct {
 	baseline, newBase   string
 	only, skip, reports []string
 	verbose, quiet      bool
-	config              string      // read before the others, by settings
 	begin               func() bool // says what is about to be started; false: nothing is
 	plan                suites.Plan
 }

@@ -177,6 +177,10 @@ func (s *settings) fromFile(cmd *cobra.Command) error {
 	if path == "" {
 		path = configName
 		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+			const other = "conform.yml" // to pass it over would be to test something else
+			if _, err := os.Lstat(other); err == nil {
+				return fmt.Errorf("%s is not read: call it %s, or name it with --config", other, configName)
+			}
 			return nil
 		}
 		if planted(path) {
