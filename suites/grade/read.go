@@ -241,6 +241,10 @@ func (s *source) into(n ast.Node, v reflect.Value, path string) {
 			wrong("%q is not known here%s", text, orOneOf(text, w.words()))
 			return
 		}
+		if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
+			wrong("the text has the control character %+q in it: take it out", rune(text[i]))
+			return
+		}
 		v.SetString(text)
 	case reflect.Bool:
 		if b, ok := n.(*ast.BoolNode); ok {

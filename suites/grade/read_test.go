@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +170,7 @@ var wrong = []struct {
 	{"title: T\nprotocol: zen\nsubmission: {start: x, limits: {processes: 0}}\n" + answer, 3, 44, "nothing runs with none", false},
 	{"title: T\nprotocol: zen\nsubmission: {start: x, environment: {A B: x}}\n" + answer, 3, 43, "no name of a variable", false},
 	{"title: T\nprotocol: zen\nsubmission: {start: x, environment: [A]}\n" + answer, 3, 37, "keys with values belong here", false},
+	{"title: \"\\e[31mT\"\nprotocol: zen\nsubmission: {start: x}\n" + answer, 1, 8, "control character '\\x1b'", true},
 	{"title: &a T\nprotocol: zen\nsubmission: {start: x}\n" + answer, 1, 8, "anchors", true},
 	{top + answer + "---\ntitle: T\n", 7, 1, "a second document", true},
 	{"a: [", 1, 4, "this is no YAML", true},
@@ -300,7 +303,7 @@ func TestCheckFindsWhatIsNotThere(t *testing.T) {
 
 	s := check(t, top+"dialect: {class: 'pool:4'}\ngroups:\n- {id: a, points: 1, requirements: [zen/concurrency]}\n")
 	warnings := strings.Join(s.Warnings, "\n")
-	for _, want := range []string{"requirements are left out", "requirements of zen in no group"} {
+	for _, want := range []string{"requirements are left out", "requirements of zen are in no group"} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("%q is not among the warnings:\n%s", want, warnings)
 		}
@@ -371,4 +374,51 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%q", err)
 		}
 	})
+}
+
+// The page about grading reads: its example is a rubric, its mistake is said, and
+// it has every key that there is; so has the schema.
+func TestThePageIsTrue(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../docs/grading.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	_, example, _ := strings.Cut(page, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	s := check(t, example)
+	if s.Rubric.Max().String() != "100" || len(s.Items) != 4 || len(s.Items[2].Requirements) < 5 {
+		t.Errorf("the example is worth %s, in %d groups", s.Rubric.Max(), len(s.Items))
+	}
+	_, err = read(t, top+"groups:\n- {id: a, points: 1, requirements: [zen/anwsers]}\n").Check(suites.Catalogue())
+	if err == nil || !strings.Contains(page, err.Error()) {
+		t.Errorf("this is not what the page shows:\n%v", err)
+	}
+	schema, err := os.ReadFile("../../docs/schema/rubric.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys(reflect.TypeFor[grade.Rubric](), func(key string) {
+		if !strings.Contains(page, "`"+key+"`") {
+			t.Errorf("the page does not speak of `%s`", key)
+		}
+		if !bytes.Contains(schema, []byte(`"`+key+`": {`)) {
+			t.Errorf("the schema does not have %q", key)
+		}
+	})
+}
+
+func keys(of reflect.Type, f func(key string)) {
+	switch of.Kind() {
+	case reflect.Pointer, reflect.Slice:
+		keys(of.Elem(), f)
+	case reflect.Struct:
+		for i := range of.NumField() {
+			if key := of.Field(i).Tag.Get("yaml"); key != "" {
+				f(key)
+				keys(of.Field(i).Type, f)
+			}
+		}
+	}
 }
