@@ -29,6 +29,7 @@ type Explanation struct {
 	Submission ExplainedRecipe   `json:"submission"`
 	Groups     []ExplainedGroup  `json:"groups"`
 	Manual     []Manual          `json:"manual"`
+	Due        *time.Time        `json:"due,omitempty"`
 	Lateness   []LateExample     `json:"lateness"`
 	Uncovered  []string          `json:"uncovered"` // requirements in no group
 	Warnings   []string          `json:"warnings"`
@@ -134,6 +135,7 @@ func (s *Scheme) Explain() Explanation {
 		e.Manual = append(e.Manual, Manual{ID: p.ID, Title: p.Title, Max: p.Points.Float(), Guide: p.Guide})
 	}
 	if l := r.Lateness; l != nil {
+		e.Due = l.Due
 		for _, late := range l.examples() {
 			x := LateExample{LateS: late.Seconds(), Text: brief(late) + " late: no deduction", Points: r.Max()}
 			if lost, row := l.lost(late, r.Max(), *r.Rounding); row != nil {
@@ -173,11 +175,11 @@ func (item Item) credit(r *Rubric) string {
 	case n == 1:
 		return "one requirement"
 	case g.Credit == Staged:
-		return fmt.Sprintf("%d steps of %s each, in order; the first that is not met ends it", len(g.Requirements), points(part(g.Points, len(g.Requirements), r)))
+		return fmt.Sprintf("%d steps, %s each, in order; the first that is not met ends it", len(g.Requirements), points(part(g.Points, len(g.Requirements), r)))
 	case len(g.Weights) > 0:
 		return fmt.Sprintf("by the weight of those that are met, of %d requirements", n)
 	}
-	return fmt.Sprintf("%d requirements of %s each", n, points(part(g.Points, n, r)))
+	return fmt.Sprintf("%d requirements, %s each", n, points(part(g.Points, n, r)))
 }
 
 // part is one of n equal parts.
@@ -248,11 +250,11 @@ func (e Explanation) WriteText(w io.Writer, full bool) error {
 		}
 		fmt.Fprintf(&b, "\n%s · %s\n  %s\n", g.ID, g.Title, strings.Join(kinds, " · "))
 		for _, q := range g.Requirements {
-			step := ""
+			id := q.ID
 			if q.Step > 0 {
-				step = fmt.Sprintf("%d. ", q.Step)
+				id = fmt.Sprintf("%d. %s", q.Step, q.ID)
 			}
-			fmt.Fprintf(&b, "    %s%-44s %-6s %s%s\n", step, q.ID, strings.ToUpper(string(q.Level)), q.Title, besides(q))
+			fmt.Fprintf(&b, "    %-44s %-6s %s%s\n", id, strings.ToUpper(string(q.Level)), q.Title, besides(q))
 		}
 		for _, l := range g.LeftOut {
 			fmt.Fprintf(&b, "    (%s %s)\n", l.ID, l.Why)
@@ -262,7 +264,11 @@ func (e Explanation) WriteText(w io.Writer, full bool) error {
 		fmt.Fprintf(&b, "\n%s · %s\n  at most %v points, judged by a person, not in the total\n", m.ID, m.Title, m.Max)
 	}
 	if len(e.Lateness) > 0 {
-		b.WriteString("\nlateness, of all points\n")
+		due := "when submissions are due, whoever grades has to say"
+		if e.Due != nil {
+			due = "due " + e.Due.Format(time.RFC3339)
+		}
+		fmt.Fprintf(&b, "\nlateness, of all points · %s\n", due)
 		for _, x := range e.Lateness {
 			fmt.Fprintf(&b, "  %s, %s left\n", x.Text, points(x.Points))
 		}

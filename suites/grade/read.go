@@ -241,6 +241,10 @@ func (s *source) into(n ast.Node, v reflect.Value, path string) {
 			wrong("%q is not known here%s", text, orOneOf(text, w.words()))
 			return
 		}
+		if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
+			wrong("the text has the control character %+q in it: take it out", rune(text[i]))
+			return
+		}
 		v.SetString(text)
 	case reflect.Bool:
 		if b, ok := n.(*ast.BoolNode); ok {
@@ -390,27 +394,32 @@ func nearest(asked string, known []string) string {
 	return best
 }
 
-// edits counts the letters that have to be changed to make b of a.
+// edits counts the letters that have to be changed to make b of a; two that are
+// swapped count once.
 func edits(a, b string) int {
 	if len(a) > 200 || len(b) > 200 {
 		return 1 << 20 // nobody has misspelt that
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	var before, row []int
+	next := make([]int, len(b)+1)
+	for j := range next {
+		next[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		before, row, next = row, next, make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
 			cost := 1
 			if a[i] == b[j] {
 				cost = 0
 			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+			next[j+1] = min(row[j+1]+1, next[j]+1, row[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return next[len(b)]
 }
 
 var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)

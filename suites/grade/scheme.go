@@ -84,7 +84,7 @@ func (r *Rubric) Check(c Catalogue) (*Scheme, error) {
 		}
 	}
 	if n := len(s.Uncovered); n > 0 {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("%s of %s in no group", count(n, "requirement", "requirements"), protocol.Name))
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s in no group", count(n, "requirement of "+protocol.Name+" is", "requirements of "+protocol.Name+" are")))
 	}
 	if c := r.Submission; c.Start != "" && !strings.Contains(c.Start, "{port}") && c.Port == 0 {
 		s.Warnings = append(s.Warnings, "the start command has no {port} and the rubric no port: a submission has to read the variable PORT")

@@ -157,7 +157,11 @@ func (s *Scheme) judge(runs []*report.Report, f Facts) []candidate {
 					res, found = results[i][spec.ID]
 				}
 				if !found {
-					res = report.Result{Verdict: specs.Blocked, Reason: &report.Reason{Code: specs.Interrupted, Message: "the run has no result of it"}}
+					message := "the run has no result of it"
+					if i < len(runs) && runs[i] != nil && runs[i].Summary.Cause != "" {
+						message = runs[i].Summary.Cause
+					}
+					res = report.Result{Verdict: specs.Blocked, Reason: &report.Reason{Code: specs.Interrupted, Message: message}}
 				} else {
 					j.Draws++
 				}
@@ -624,14 +628,14 @@ func points(d Decimal) string {
 
 // brief is a duration as people say it: 2 h, 1 d 3 h.
 func brief(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%d s", max(1, int(d.Round(time.Second)/time.Second)))
+	if d = d.Round(time.Second); d < time.Second {
+		return "less than 1 s"
 	}
 	var parts []string
 	for _, u := range []struct {
 		name string
 		size time.Duration
-	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}} {
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}} {
 		if n := d / u.size; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, u.name))
 			d -= n * u.size
