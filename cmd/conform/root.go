@@ -115,7 +115,7 @@ func newRoot() *cobra.Command {
 	_ = root.RegisterFlagCompletionFunc("report", completeReport)
 	_ = root.RegisterFlagCompletionFunc("only", completeIDs)
 	_ = root.RegisterFlagCompletionFunc("skip", completeIDs)
-	root.AddCommand(newList(), newExplain(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newVersion())
+	root.AddCommand(newList(), newExplain(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newDoctor(), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }

@@ -40,7 +40,7 @@ func start(ctx context.Context, o Options) (engine, error) {
 	if o.Tier == Basic {
 		return startBasic(o)
 	}
-	if os.Getuid() == 0 {
+	if asNobody() {
 		if err := giveAway(o.Dir); err != nil {
 			return nil, fmt.Errorf("cannot give %s to the submission's user: %w", o.Dir, err)
 		}
@@ -53,6 +53,22 @@ func start(ctx context.Context, o Options) (engine, error) {
 		}
 	}
 	return startBox(ctx, o, group)
+}
+
+// asNobody says whether we are root and can be somebody else in a box. In a
+// container for one user there is nobody else.
+func asNobody() bool {
+	if os.Getuid() != 0 {
+		return false
+	}
+	text, _ := os.ReadFile("/proc/self/uid_map")
+	for line := range strings.Lines(string(text)) {
+		var inside, outside, count uint64
+		if _, err := fmt.Sscan(line, &inside, &outside, &count); err == nil && inside <= nobody && nobody-inside < count {
+			return true
+		}
+	}
+	return false
 }
 
 // giveAway makes the submission's folder the box's user's, who is nobody on
@@ -100,10 +116,10 @@ type answer struct {
 // attributes are those of a box's init.
 func attributes(flags uintptr) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
-	if uid, gid := os.Getuid(), os.Getgid(); uid != 0 {
+	if uid, gid := os.Getuid(), os.Getgid(); !asNobody() {
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: boxID, HostID: uid, Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: boxID, HostID: gid, Size: 1}}
-		// Without them a user other than root loses what it may do in the
+		// Without them a user that is not root in there loses what it may do in the
 		// namespace when it executes init.
 		a.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP, unix.CAP_DAC_OVERRIDE, unix.CAP_SYS_PTRACE, unix.CAP_KILL}
 		return a
