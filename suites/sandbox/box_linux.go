@@ -82,8 +82,9 @@ func giveAway(dir string) error {
 		if err != nil {
 			return err
 		}
-		if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid == nobody && s.Gid == nobody {
-			return nil
+		s, ok := info.Sys().(*syscall.Stat_t)
+		if ok && (s.Uid == nobody && s.Gid == nobody || !d.IsDir() && s.Nlink > 1) {
+			return nil // a file that has another name may be somebody else's there
 		}
 		return os.Lchown(path, nobody, nobody)
 	})
@@ -110,7 +111,13 @@ type boxed struct {
 
 type answer struct {
 	message
-	fd int
+	fd int // that came with it, or -1
+}
+
+func (a answer) close() {
+	if a.fd >= 0 {
+		unix.Close(a.fd)
+	}
 }
 
 // attributes are those of a box's init.
@@ -285,7 +292,7 @@ func (b *boxed) listen(first chan<- message) {
 		case err != nil:
 			return
 		case m.Op == "answer":
-			b.answers <- answer{m, fd}
+			b.deliver(answer{m, fd})
 		case m.Op == "exit":
 			b.mu.Lock()
 			b.final = &m
@@ -297,8 +304,28 @@ func (b *boxed) listen(first chan<- message) {
 	}
 }
 
+// deliver puts an answer where the question looks for it, in the place of one
+// that came too late for its own. It never waits: what init says next counts.
+func (b *boxed) deliver(a answer) {
+	for {
+		select {
+		case b.answers <- a:
+			return
+		default:
+		}
+		select {
+		case old := <-b.answers:
+			old.close()
+		default:
+		}
+	}
+}
+
 // conclude says what became of the submission. Nothing in the box is left.
 func (b *boxed) conclude(began time.Time) {
+	for late := range b.answers {
+		late.close()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := Result{End: Infrastructure, Status: target.ExitStatus{Code: -1, Signal: unix.SIGKILL}}
@@ -347,9 +374,7 @@ func (b *boxed) question(m message) (answer, error) {
 			case !ok:
 				return a, errGone
 			case a.ID != m.ID: // to a question that was given up
-				if a.fd >= 0 {
-					unix.Close(a.fd)
-				}
+				a.close()
 			case a.Errno != 0:
 				return a, a.Errno
 			default:

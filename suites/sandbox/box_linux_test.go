@@ -602,7 +602,7 @@ func TestWithoutRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(dir+"/test", "-test.run=^Test(Ends|Escape|Files|CannotRun|Dial|InitBearsSignals|ServeElsewhere)$", "-test.v")
+	cmd := exec.Command(dir+"/test", "-test.run=^Test(Ends|Escape|Files|CannotRun|Dial|InitBearsSignals|ServeElsewhere|RemoveAll)$", "-test.v")
 	cmd.Env = []string{"TMPDIR=" + dir + "/tmp", "HOME=" + dir + "/tmp", "PATH=" + os.Getenv("PATH")}
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: 0}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -202,5 +204,42 @@ func TestRemoveAll(t *testing.T) {
 	}
 	if _, err := os.Stat(outside + "/keep"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(fmt.Sprint("the file is left: ", err))
+	}
+}
+
+// In tier basic what answers on a port is looked at: it must be the program's
+// own. Nothing of our environment is passed on.
+func TestBasicServe(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only on Linux is it known who listens")
+	}
+	o := basicScript(t, "")
+	o.Command = []string{os.Args[0], "hostile", "server", "tcp", "{host}:{port}", "here"}
+	s, err := Serve(t.Context(), ServeOptions{Options: o})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	c, err := s.DialWith(t.Context(), &net.Dialer{}, "tcp", s.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if text, err := io.ReadAll(c); string(text) != "here" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	port := netip.MustParseAddrPort(s.Address()).Port()
+	if _, err := Serve(t.Context(), ServeOptions{Options: o, Port: int(port)}); err == nil || !strings.Contains(err.Error(), "is already taken by process") {
+		t.Errorf("%v, want that the port is taken", err)
+	}
+	o.Command = []string{os.Args[0], "hostile", "server", "tcp", "127.0.0.1:0", ""}
+	if _, err := Serve(t.Context(), ServeOptions{Options: o, Ready: 300 * time.Millisecond}); err == nil ||
+		!strings.Contains(err.Error(), "did not listen on") || !strings.Contains(err.Error(), "it listens on 127.0.0.1:") || strings.Contains(err.Error(), "ulimit") {
+		t.Errorf("%v, want where it listens instead", err)
+	}
+	o.Command = []string{"sh", "-c", "env; exit 1"}
+	if _, err := Serve(t.Context(), ServeOptions{Options: o}); err == nil || !strings.Contains(err.Error(), "HOME=") || strings.Contains(err.Error(), "GOPATH=") || strings.Contains(err.Error(), "USER=") {
+		t.Errorf("%v, want an environment without ours", err)
 	}
 }
