@@ -52,6 +52,7 @@ Tiers:
 			}
 			return nil
 		},
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().StringVar(&required, "require-tier", "", "exit with code 1 unless this machine can do `TIER`: strict, namespaced or basic")
