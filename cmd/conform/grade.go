@@ -16,11 +16,30 @@ import (
 
 func newGrade() *cobra.Command {
 	var check, ready string
-	var list, asJSON, verbose bool
+	var list, asJSON bool
+	var f gradeFlags
 	cmd := &cobra.Command{
-		Use:   "grade",
-		Short: "Explain a rubric, which says what a submission is worth",
-		Long: `Read a rubric, find the requirements that it asks for, and show what a submission
+		Use:   "grade FOLDER --rubric RUBRIC",
+		Short: "Grade the submissions in a folder by a rubric",
+		Long: `Grade the submissions in a folder, each a folder or an archive: take a copy, build
+it, start it in a box of its own, run the requirements of the rubric, and count.
+
+  conform grade submissions --rubric ready:zen-pool --out graded
+  conform grade work.zip --one --rubric rubric.yaml --report gradescope=results.json
+
+In --out are a page about the class, feedback for each student, the grades, and a
+ledger of what has been graded. Whatever is killed, the same command goes on from
+there, and what is graded already is not graded again.
+
+More machines share the work by way of a NATS server with JetStream:
+
+  conform worker --queue nats://queue.example:4222              on each of them
+  conform grade submissions --rubric rubric.yaml --queue nats://queue.example:4222
+
+It exits 0 when every submission has its grade, 4 when some could not be decided,
+which is never their fault and never a zero, and 130 when it was interrupted.
+
+Without submissions: read a rubric, find the requirements that it asks for, and show what a submission
 is worth by it: nothing is built or started. What is wrong with a rubric is shown
 with its line; the exit code is 2 then.
 
@@ -30,9 +49,15 @@ with its line; the exit code is 2 then.
   conform grade --print zen-pool > rubric.yaml    one, to start from
 
 docs/grading.md has every key of a rubric.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
+			if len(args) == 1 && (check != "" || list || ready != "") {
+				return fmt.Errorf("--check, --list and --print run nothing: leave %s out", args[0])
+			}
+			if len(args) == 1 {
+				return runGrade(cmd, f, args[0])
+			}
 			asked := 0
 			for _, yes := range []bool{check != "", list, ready != ""} {
 				if yes {
@@ -41,10 +66,10 @@ docs/grading.md has every key of a rubric.`,
 			}
 			switch {
 			case asked != 1:
-				return fmt.Errorf("write one of --check RUBRIC, --list and --print NAME")
+				return fmt.Errorf("write the folder of the submissions, or one of --check RUBRIC, --list and --print NAME")
 			case ready != "" && asJSON:
 				return fmt.Errorf("--print writes YAML: leave --json out")
-			case verbose && check == "":
+			case f.verbose && check == "":
 				return fmt.Errorf("-v is for --check")
 			case list && asJSON:
 				return kitFault(writeJSON(out, map[string]any{"schema": "conform.rubrics/v1", "rubrics": grade.ReadyMade()}))
@@ -74,17 +99,17 @@ docs/grading.md has every key of a rubric.`,
 			case asJSON:
 				return kitFault(writeJSON(out, scheme.Explain()))
 			}
-			return kitFault(scheme.Explain().WriteText(out, verbose))
+			return kitFault(scheme.Explain().WriteText(out, f.verbose))
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
+	f.add(cmd)
 	flags.StringVar(&check, "check", "", "explain this `RUBRIC`: a file, or ready:NAME")
 	flags.BoolVar(&list, "list", false, "list the ready-made rubrics")
 	flags.StringVar(&ready, "print", "", "write the ready-made rubric of this `NAME`, to start from")
 	flags.BoolVar(&asJSON, "json", false, "as JSON")
-	flags.BoolVarP(&verbose, "verbose", "v", false, "list the requirements that no group asks for")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what the queue and its workers say; with --check, the requirements that no group asks for")
 	_ = cmd.MarkFlagFilename("check", "yaml", "yml")
 	_ = cmd.RegisterFlagCompletionFunc("print", func(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
 		for _, one := range grade.ReadyMade() {
@@ -92,6 +117,7 @@ docs/grading.md has every key of a rubric.`,
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})
+	cmd.AddCommand(newGradeDiff(), newGradeMerge(), newGradeFill())
 	return cmd
 }
 
@@ -105,24 +131,26 @@ func mistakesFound(n int) string {
 // readScheme reads a rubric, from a file or ready-made, and finds its
 // requirements. What is wrong with it are grade.Mistakes.
 func readScheme(name string) (*grade.Scheme, error) {
-	var in io.Reader
-	if ready, ok := strings.CutPrefix(name, grade.ReadyPrefix); ok {
-		text, err := grade.ReadyText(ready)
-		if err != nil {
-			return nil, err
-		}
-		in = bytes.NewReader(text)
-	} else {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
+	text, err := rubricText(name)
+	if err != nil {
+		return nil, err
 	}
-	rubric, err := grade.Read(in)
+	rubric, err := grade.Read(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
 	return rubric.Check(suites.Catalogue())
+}
+
+// rubricText is what a rubric says, from a file or ready-made.
+func rubricText(name string) ([]byte, error) {
+	if ready, ok := strings.CutPrefix(name, grade.ReadyPrefix); ok {
+		return grade.ReadyText(ready)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, 4<<20))
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -670,5 +669,3 @@ It exits 1 when a submission is not in the gradebook.`,
 	cmd.Flags().BoolVar(&moodle, "moodle", false, "EXPORT is an offline grading worksheet of Moodle")
 	return cmd
 }
-
-var _ = json.Valid

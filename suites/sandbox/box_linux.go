@@ -40,7 +40,7 @@ func start(ctx context.Context, o Options) (engine, error) {
 	if o.Tier == Basic {
 		return startBasic(o)
 	}
-	if os.Getuid() == 0 {
+	if asNobody() {
 		if err := giveAway(o.Dir); err != nil {
 			return nil, fmt.Errorf("cannot give %s to the submission's user: %w", o.Dir, err)
 		}
@@ -55,6 +55,22 @@ func start(ctx context.Context, o Options) (engine, error) {
 	return startBox(ctx, o, group)
 }
 
+// asNobody says whether we are root and can be somebody else in a box. In a
+// container for one user there is nobody else.
+func asNobody() bool {
+	if os.Getuid() != 0 {
+		return false
+	}
+	text, _ := os.ReadFile("/proc/self/uid_map")
+	for line := range strings.Lines(string(text)) {
+		var inside, outside, count uint64
+		if _, err := fmt.Sscan(line, &inside, &outside, &count); err == nil && inside <= nobody && nobody-inside < count {
+			return true
+		}
+	}
+	return false
+}
+
 // giveAway makes the submission's folder the box's user's, who is nobody on
 // this machine. Links are not followed.
 func giveAway(dir string) error {
@@ -66,8 +82,9 @@ func giveAway(dir string) error {
 		if err != nil {
 			return err
 		}
-		if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid == nobody && s.Gid == nobody {
-			return nil
+		s, ok := info.Sys().(*syscall.Stat_t)
+		if ok && (s.Uid == nobody && s.Gid == nobody || !d.IsDir() && s.Nlink > 1) {
+			return nil // a file that has another name may be somebody else's there
 		}
 		return os.Lchown(path, nobody, nobody)
 	})
@@ -94,16 +111,22 @@ type boxed struct {
 
 type answer struct {
 	message
-	fd int
+	fd int // that came with it, or -1
+}
+
+func (a answer) close() {
+	if a.fd >= 0 {
+		unix.Close(a.fd)
+	}
 }
 
 // attributes are those of a box's init.
 func attributes(flags uintptr) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
-	if uid, gid := os.Getuid(), os.Getgid(); uid != 0 {
+	if uid, gid := os.Getuid(), os.Getgid(); !asNobody() {
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: boxID, HostID: uid, Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: boxID, HostID: gid, Size: 1}}
-		// Without them a user other than root loses what it may do in the
+		// Without them a user that is not root in there loses what it may do in the
 		// namespace when it executes init.
 		a.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP, unix.CAP_DAC_OVERRIDE, unix.CAP_SYS_PTRACE, unix.CAP_KILL}
 		return a
@@ -269,7 +292,7 @@ func (b *boxed) listen(first chan<- message) {
 		case err != nil:
 			return
 		case m.Op == "answer":
-			b.answers <- answer{m, fd}
+			b.deliver(answer{m, fd})
 		case m.Op == "exit":
 			b.mu.Lock()
 			b.final = &m
@@ -281,8 +304,28 @@ func (b *boxed) listen(first chan<- message) {
 	}
 }
 
+// deliver puts an answer where the question looks for it, in the place of one
+// that came too late for its own. It never waits: what init says next counts.
+func (b *boxed) deliver(a answer) {
+	for {
+		select {
+		case b.answers <- a:
+			return
+		default:
+		}
+		select {
+		case old := <-b.answers:
+			old.close()
+		default:
+		}
+	}
+}
+
 // conclude says what became of the submission. Nothing in the box is left.
 func (b *boxed) conclude(began time.Time) {
+	for late := range b.answers {
+		late.close()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := Result{End: Infrastructure, Status: target.ExitStatus{Code: -1, Signal: unix.SIGKILL}}
@@ -331,9 +374,7 @@ func (b *boxed) question(m message) (answer, error) {
 			case !ok:
 				return a, errGone
 			case a.ID != m.ID: // to a question that was given up
-				if a.fd >= 0 {
-					unix.Close(a.fd)
-				}
+				a.close()
 			case a.Errno != 0:
 				return a, a.Errno
 			default:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,13 +26,14 @@ import (
 // The test binary is also what runs in the boxes: hostile NAME.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "hostile" {
-		hostile[os.Args[2]](os.Args[3:])
+		Hostile[os.Args[2]](os.Args[3:])
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-var hostile = map[string]func([]string){
+// Hostile is what the test binary can be in a box.
+var Hostile = map[string]func([]string){
 	// answers what it was told to, on a port: tcp or udp.
 	"server": func(args []string) {
 		network, address, answer := args[0], args[1], args[2]
@@ -65,6 +67,7 @@ var hostile = map[string]func([]string){
 		var all [][]byte
 		for {
 			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
+			runtime.KeepAlive(all)
 		}
 	},
 	"bomb": func([]string) {
@@ -151,8 +154,8 @@ func must(err error) {
 	}
 }
 
-// needsBoxes skips a test where there are none, and says why.
-func needsBoxes(t *testing.T) {
+// NeedsBoxes skips a test where there are none, and says why.
+func NeedsBoxes(t *testing.T) {
 	t.Helper()
 	t.Parallel()
 	if r := Probe(); !r.Tier.Meets(Namespaced) {
@@ -173,9 +176,9 @@ func self(t *testing.T) string {
 	return exe
 }
 
-// in is the options of a box that runs a part of the test binary. The tier is
+// In is the options of a box that runs a part of the test binary. The tier is
 // always named: a hostile program must never run with less.
-func in(t *testing.T, name string, args ...string) Options {
+func In(t *testing.T, name string, args ...string) Options {
 	t.Helper()
 	return Options{Dir: t.TempDir(), Tier: Namespaced, Show: []string{self(t)}, Command: append([]string{self(t), "hostile", name}, args...)}
 }
@@ -195,7 +198,7 @@ func run(t *testing.T, o Options) Result {
 }
 
 func TestEnds(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	for _, c := range []struct {
 		name   string
 		o      func(t *testing.T) Options
@@ -206,9 +209,9 @@ func TestEnds(t *testing.T) {
 		{"exits", func(t *testing.T) Options { return script(t, "exit 3") }, Limits{}, Exited, "exited with code 3"},
 		{"crashes", func(t *testing.T) Options { return script(t, "kill -SEGV $$") }, Limits{}, Signalled, "was killed by signal 11 (segmentation fault)"},
 		{"kills everything", func(t *testing.T) Options { return script(t, "kill -9 1; kill -9 -1; kill -9 $$") }, Limits{}, Signalled, "was killed by signal 9 (killed)"},
-		{"fork bomb", func(t *testing.T) Options { return in(t, "bomb") }, Limits{Processes: 40}, OutOfProcesses, "was ended: it reached its limit of 40 processes and threads"},
+		{"fork bomb", func(t *testing.T) Options { return In(t, "bomb") }, Limits{Processes: 40}, OutOfProcesses, "was ended: it reached its limit of 40 processes and threads"},
 		{"too many children", func(t *testing.T) Options { return script(t, "while :; do sleep 60 & done") }, Limits{Processes: 40}, OutOfProcesses, ""},
-		{"memory hog", func(t *testing.T) Options { return in(t, "memory") }, Limits{Memory: 64 << 20}, OutOfMemory, "was ended: it used more than its 64 MiB of memory"},
+		{"memory hog", func(t *testing.T) Options { return In(t, "memory") }, Limits{Memory: 64 << 20}, OutOfMemory, "was ended: it used more than its 64 MiB of memory"},
 		{"memory hog on a disk of memory", func(t *testing.T) Options { return script(t, "cat /dev/zero > /dev/shm/x; sleep 60") }, Limits{Memory: 16 << 20, Disk: 256 << 20}, OutOfMemory, "was ended: it used more than its 16 MiB of memory"},
 		{"busy", func(t *testing.T) Options { return script(t, "while :; do :; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
 		{"busy children", func(t *testing.T) Options { return script(t, "while :; do /bin/true; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
@@ -223,7 +226,7 @@ func TestEnds(t *testing.T) {
 			o.Keep = true
 			return o
 		}, Limits{Disk: 1 << 20}, DiskFull, ""},
-		{"open files", func(t *testing.T) Options { return in(t, "files") }, Limits{OpenFiles: 20}, Exited, "exited with code 1"},
+		{"open files", func(t *testing.T) Options { return In(t, "files") }, Limits{OpenFiles: 20}, Exited, "exited with code 1"},
 		{"daemon", func(t *testing.T) Options {
 			return script(t, "(setsid sleep 61 > /dev/null 2>&1 &); sleep 0.1; exit 0")
 		}, Limits{}, Exited, "exited with code 0 and left behind sleep (a server must stay in the foreground)"},
@@ -252,7 +255,7 @@ func TestEnds(t *testing.T) {
 
 // Whatever a submission tries, it fails, and its box stays whole.
 func TestEscape(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	secrets := t.TempDir()
 	if err := os.WriteFile(secrets+"/rubric.yaml", []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
@@ -263,7 +266,7 @@ func TestEscape(t *testing.T) {
 	}
 	defer neighbour.Stop()
 	home, _ := os.UserHomeDir()
-	o := in(t, "escape", secrets+"/rubric.yaml", secrets, home, "/submission/answer", "../rubric.yaml", "/proc/"+strconv.Itoa(os.Getpid())+"/environ", "/proc/1/root"+secrets)
+	o := In(t, "escape", secrets+"/rubric.yaml", secrets, home, "/submission/answer", "../rubric.yaml", "/proc/"+strconv.Itoa(os.Getpid())+"/environ", "/proc/1/root"+secrets)
 	o.Env = []string{"GIVEN=yes"}
 	r := run(t, o)
 	if got := string(r.Output.Head); got != "that is all\n" || r.End != Exited {
@@ -278,7 +281,7 @@ func TestEscape(t *testing.T) {
 // Landlock this rests on init alone; the loop is what found that the kernel
 // drops a signal only if the first thread does not block it.
 func TestInitBearsSignals(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	b, err := Start(t.Context(), script(t, "while :; do for s in 1 2 3 6 11 14 15 23 26; do kill -$s 1; done; done 2> /dev/null"))
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +296,7 @@ func TestInitBearsSignals(t *testing.T) {
 
 // Files of a box are gone with it, unless they are to be kept.
 func TestFiles(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	o := script(t, "cat given; echo new > made; echo changed > given; echo x > $HOME/x; echo x > $TMPDIR/x; mkdir a && mv made a/ && cat a/made given")
 	if err := os.WriteFile(o.Dir+"/given", []byte("given\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -311,7 +314,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestCannotRun(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	for command, want := range map[string]string{
 		"nothing-like-it": "was not found in PATH",
 		"./none":          `"./none" was not found`,
@@ -334,12 +337,12 @@ func TestCannotRun(t *testing.T) {
 
 // Twenty submissions are served at the same fixed port at once.
 func TestSamePort(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	began := time.Now()
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			s, err := Serve(t.Context(), ServeOptions{Options: in(t, "server", "tcp", ":{port}", fmt.Sprint("number ", i)), Port: 8080})
+			s, err := Serve(t.Context(), ServeOptions{Options: In(t, "server", "tcp", ":{port}", fmt.Sprint("number ", i)), Port: 8080})
 			if err != nil {
 				t.Error(err)
 				return
@@ -377,10 +380,10 @@ func ask(t *testing.T, d interface {
 }
 
 func TestDial(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	for _, c := range [][3]string{{"tcp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"tcp", "[::1]:8080", "[::1]:8080"},
 		{"tcp", ":8080", "localhost:8080"}, {"udp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"unix", "/tmp/socket", "/tmp/socket"}, {"unix", "socket", "socket"}} {
-		b, err := Start(t.Context(), in(t, "server", c[0], c[1], "here"))
+		b, err := Start(t.Context(), In(t, "server", c[0], c[1], "here"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -411,8 +414,8 @@ func TestDial(t *testing.T) {
 
 // The errors are those of net.Dial, to the letter.
 func TestDialErrors(t *testing.T) {
-	needsBoxes(t)
-	b, err := Start(t.Context(), in(t, "deaf"))
+	NeedsBoxes(t)
+	b, err := Start(t.Context(), In(t, "deaf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,13 +460,13 @@ func TestDialErrors(t *testing.T) {
 
 // What a server does instead of listening where it should is said.
 func TestServeElsewhere(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	for name, c := range map[string]struct {
 		o    Options
 		want string
 	}{
-		"another port":    {in(t, "server", "tcp", ":9090", ""), "listens on 9090, expected 8080; it printed nothing"},
-		"another address": {in(t, "server", "tcp", "[::1]:8080", ""), "listens on [::1]:8080 only, which is not reached at 127.0.0.1:8080: listen on all addresses, or on that one; it printed nothing"},
+		"another port":    {In(t, "server", "tcp", ":9090", ""), "listens on 9090, expected 8080; it printed nothing"},
+		"another address": {In(t, "server", "tcp", "[::1]:8080", ""), "listens on [::1]:8080 only, which is not reached at 127.0.0.1:8080: listen on all addresses, or on that one; it printed nothing"},
 		"nowhere":         {script(t, "echo ready; sleep 60"), "listens on no port, expected 8080, within 1s; its last output:\n    ready"},
 		"no more":         {script(t, "echo sorry; exit 4"), "exited with code 4 before it listened on 127.0.0.1:8080; its last output:\n    sorry"},
 	} {
@@ -478,8 +481,8 @@ func TestServeElsewhere(t *testing.T) {
 }
 
 func TestRestart(t *testing.T) {
-	needsBoxes(t)
-	o := in(t, "server", "tcp", ":{port}", "here")
+	NeedsBoxes(t)
+	o := In(t, "server", "tcp", ":{port}", "here")
 	o.Command = []string{"/bin/sh", "-c", `[ -e used ] && exit 1; echo > used; exec "$@"`, "sh", o.Command[0], "hostile", "server", "tcp", ":{port}", "here"}
 	s, err := Serve(t.Context(), ServeOptions{Options: o})
 	if err != nil {
@@ -504,7 +507,7 @@ func TestRestart(t *testing.T) {
 // Nothing outlives Stop, or a grader that is killed, not even what left every
 // group and session.
 func TestNothingSurvives(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	mark := "61." + strconv.Itoa(os.Getpid())
 	b, err := Start(t.Context(), script(t, "(setsid sleep "+mark+"1 &); (setsid sh -c 'setsid sleep "+mark+"2 & sleep 60' &); echo up; exec sleep "+mark+"3"))
 	if err != nil {
@@ -555,7 +558,7 @@ func awaitProcesses(t *testing.T, mark string, want int) {
 
 // The context ends a box.
 func TestContext(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	b, err := Start(ctx, script(t, "sleep 60"))
 	if err != nil {
@@ -571,7 +574,7 @@ func TestContext(t *testing.T) {
 // Init may be killed from outside, as when memory runs out: that is not the
 // submission's fault.
 func TestInitKilled(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	b, err := Start(t.Context(), script(t, "sleep 60"))
 	if err != nil {
 		t.Fatal(err)
@@ -584,7 +587,7 @@ func TestInitKilled(t *testing.T) {
 
 // Graders are seldom root, as CI is: the same tests as nobody.
 func TestWithoutRoot(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	if os.Getuid() != 0 {
 		t.Skip("we are not root")
 	}
@@ -601,7 +604,7 @@ func TestWithoutRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(dir+"/test", "-test.run=^Test(Ends|Escape|Files|CannotRun|Dial|InitBearsSignals|ServeElsewhere)$", "-test.v")
+	cmd := exec.Command(dir+"/test", "-test.run=^Test(Ends|Escape|Files|CannotRun|Dial|InitBearsSignals|ServeElsewhere|RemoveAll)$", "-test.v")
 	cmd.Env = []string{"TMPDIR=" + dir + "/tmp", "HOME=" + dir + "/tmp", "PATH=" + os.Getenv("PATH")}
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: 0}
@@ -617,7 +620,7 @@ func TestWithoutRoot(t *testing.T) {
 // A cgroup that limits nothing shows that boxes are put into theirs, that it
 // ends them, and that it goes.
 func TestCgroup(t *testing.T) {
-	needsBoxes(t)
+	NeedsBoxes(t)
 	mountPoint, err := cgroupMount()
 	if err != nil {
 		t.Skip(err)

@@ -86,8 +86,11 @@ func delegated(own string, wanted []string) (string, error) {
 		}
 		return "", &errNotDelegated{"our cgroup has no controller for " + strings.Join(lacking, " and "), fix}
 	}
+	if parent := filepath.Dir(own); filepath.Base(own) == leafName && has(parent, "cgroup.subtree_control", wanted) && unix.Access(parent, unix.W_OK) == nil {
+		return parent, nil // started by a conform that has done what follows
+	}
 	// A cgroup that others are limited in may have no process itself.
-	leaf := filepath.Join(own, "conform")
+	leaf := filepath.Join(own, leafName)
 	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", &errNotDelegated{fmt.Sprintf("no cgroup can be made below ours: %v", errors.Unwrap(err)), delegateFix}
 	}
@@ -98,9 +101,20 @@ func delegated(own string, wanted []string) (string, error) {
 		return "", &errNotDelegated{fmt.Sprintf("we cannot enter a cgroup below ours: %v", err), delegateFix}
 	}
 	if err := write(own, "cgroup.subtree_control", "+"+strings.Join(wanted, " +")); err != nil {
+		_ = write(own, "cgroup.procs", "0")
+		_ = os.Remove(leaf)
 		return "", &errNotDelegated{fmt.Sprintf("our cgroup cannot limit others, perhaps because it has other processes than this one: %v", err), delegateFix}
 	}
 	return own, nil
+}
+
+// leafName is the cgroup that we move to ourselves.
+const leafName = "conform"
+
+// has says whether a file lists all that is wanted.
+func has(dir, name string, wanted []string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	return err == nil && !slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(strings.Fields(string(text)), w) })
 }
 
 func write(dir, name, text string) error {

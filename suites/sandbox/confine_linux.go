@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"os"
 	"unsafe"
 
@@ -148,8 +147,6 @@ func callFilter(counted bool) []unix.SockFilter {
 	}
 	return append(program, unix.SockFilter{Code: give, K: fail(unix.EAFNOSUPPORT)})
 }
-
-var errNoArch = errors.New("the numbers of this machine's system calls are not known to conform")
 
 // filterCalls takes calls away from this thread and what it executes.
 func filterCalls(counted bool) error {

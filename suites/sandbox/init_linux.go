@@ -281,6 +281,12 @@ func (s *supervisor) finish(end End, status target.ExitStatus) {
 	s.ended = true
 	s.mu.Unlock()
 
+	if s.config.Keep && (end == Exited || end == Signalled) {
+		// What comes last may be too much.
+		if _, over := treeSize(boxDir, s.config.Limits.Disk); over {
+			end = DiskFull
+		}
+	}
 	m := message{Op: "exit", End: end, Status: status, Crowded: crowded}
 	if end == Exited || end == Signalled {
 		m.Left = left()

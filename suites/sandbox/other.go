@@ -17,6 +17,6 @@ func start(_ context.Context, o Options) (engine, error) {
 
 // Probe says what this machine can do for a box: nothing, on this system.
 func Probe() Report {
-	return Report{Tier: Basic, Facts: []Fact{{Name: "Linux", Why: "this is " + runtime.GOOS + ", which has no namespaces",
+	return Report{Schema: Schema, Tier: Basic, Facts: []Fact{{Name: "Linux", Need: Namespaced, Why: "this is " + runtime.GOOS + ", which has no namespaces",
 		Fix: "grade submissions that you do not trust on Linux, also in a virtual machine"}}}
 }

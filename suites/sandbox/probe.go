@@ -2,9 +2,13 @@ package sandbox
 
 // Report is what a machine can do for a box.
 type Report struct {
-	Tier  Tier   `json:"tier"` // the best there is
-	Facts []Fact `json:"facts"`
+	Schema string `json:"schema"`
+	Tier   Tier   `json:"tier"` // the best there is
+	Facts  []Fact `json:"facts"`
 }
+
+// Schema names the form of a Report as JSON.
+const Schema = "conform.doctor/v1"
 
 // Fact is one thing that a machine can or cannot do.
 type Fact struct {

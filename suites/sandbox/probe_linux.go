@@ -102,7 +102,7 @@ func probe() Report {
 		privileges.OK, privileges.Why, privileges.Fix = false, lastWords(err), "boot a kernel from 3.5 on"
 	}
 	facts = append(facts, privileges)
-	return Report{Tier: tierOf(facts), Facts: facts}
+	return Report{Schema: Schema, Tier: tierOf(facts), Facts: facts}
 }
 
 // tryNamespace starts a process of ours in one kind of namespace.

@@ -51,6 +51,7 @@ type remover struct {
 	root  *os.Root
 	top   string
 	moved []string
+	count int
 }
 
 func (r *remover) remove(path string, depth int) error {
@@ -66,7 +67,8 @@ func (r *remover) remove(path string, depth int) error {
 		return err
 	}
 	if depth == deep {
-		aside := r.top + ".removing-" + strconv.Itoa(len(r.moved)) + "-" + strconv.Itoa(os.Getpid())
+		r.count++
+		aside := r.top + ".removing-" + strconv.Itoa(os.Getpid()) + "-" + strconv.Itoa(r.count)
 		if err := r.root.Rename(path, aside); err != nil {
 			return err
 		}

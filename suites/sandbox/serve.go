@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,7 @@ type Server struct {
 	// In tier basic a server is a target as --exec starts it, which sees to it
 	// that what answers on the port is its own: in a box nobody else could.
 	process *target.Process
+	home    string
 
 	mu      sync.Mutex
 	box     *Box
@@ -73,7 +75,10 @@ func Serve(ctx context.Context, o ServeOptions) (*Server, error) {
 	}
 	s := &Server{o: o}
 	if o.Tier == Basic {
-		return s, s.startProcess(ctx)
+		if err := s.startProcess(ctx); err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	if s.o.Port == 0 {
 		s.o.Port = boxPort
@@ -88,7 +93,10 @@ func Serve(ctx context.Context, o ServeOptions) (*Server, error) {
 	s.o.Env = append([]string{"PORT=" + port}, o.Env...)
 	s.life.Lock()
 	defer s.life.Unlock()
-	return s, s.launch(ctx)
+	if err := s.launch(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // launch makes a box and waits until the server listens. s.life is held. The box
@@ -107,16 +115,21 @@ func (s *Server) launch(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) startProcess(ctx context.Context) error {
-	env := environment(s.o.Options, s.o.Dir, s.o.Dir, "/tmp")
+func (s *Server) startProcess(ctx context.Context) (err error) {
+	if s.home, err = os.MkdirTemp("", "conform-home-"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = RemoveAll(s.home)
+		}
+	}()
+	env := environment(s.o.Options, s.o.Dir, s.home, s.home)
 	words, err := limited(s.o.Options, env)
 	if err != nil {
 		return err
 	}
-	for i, word := range words {
-		words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-	s.process, err = target.Start(ctx, target.StartOptions{Command: strings.Join(words, " "), Host: s.o.Host, Port: s.o.Port,
+	s.process, err = target.Start(ctx, target.StartOptions{Command: strings.Join(s.o.Command, " "), Words: words, Host: s.o.Host, Port: s.o.Port,
 		Network: s.o.Network, Ready: s.o.Ready, Env: env, OnlyEnv: true, Dir: s.o.Dir})
 	return err
 }
@@ -230,7 +243,7 @@ func (s *Server) Restart(ctx context.Context) error {
 // Stop ends the server and all that it started. It may be called again.
 func (s *Server) Stop() error {
 	if s.process != nil {
-		return s.process.Stop()
+		return errors.Join(s.process.Stop(), RemoveAll(s.home))
 	}
 	s.mu.Lock()
 	s.stopped = true

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,6 +67,9 @@ type StartOptions struct {
 	// but no shell is run. {port} and {host} are replaced in each word. A
 	// backslash escapes, so a Windows path is written with / or in quotes.
 	Command string
+	// Words, if there are any, are what is run, as they are but for {port} and
+	// {host}; Command is then only what errors call it.
+	Words   []string
 	Host    string        // the IP address to listen on; "" and "localhost" are 127.0.0.1
 	Port    int           // 0 picks a free one
 	Network string        // "tcp", which "" means, or "udp" (Linux only)
@@ -303,9 +307,18 @@ func begin(o StartOptions, port int) (*run, error) {
 	env = append(env, o.Env...)
 	env = append(env, markerName+"="+marker)
 
-	words, err := split(o, port, env)
+	words, err := o.Words, error(nil)
+	if len(words) == 0 {
+		words, err = split(o, env)
+	}
 	if err != nil {
 		return nil, err
+	}
+	// Afterwards, so that ${port} stays a variable and a quoted {port} is replaced.
+	words = slices.Clone(words)
+	replace := strings.NewReplacer("{port}", strconv.Itoa(port), "{host}", o.Host)
+	for i, word := range words {
+		words[i] = replace.Replace(word)
 	}
 	stdin, stdinHeld, err := os.Pipe()
 	if err != nil {
@@ -481,7 +494,7 @@ func StatusOf(state *os.ProcessState) ExitStatus {
 }
 
 // split gives the words of the command, at least one.
-func split(o StartOptions, port int, env []string) (words []string, err error) {
+func split(o StartOptions, env []string) (words []string, err error) {
 	fail := func(format string, args ...any) error {
 		return &CommandError{o.Command, fmt.Sprintf(format, args...)}
 	}
@@ -511,11 +524,6 @@ func split(o StartOptions, port int, env []string) (words []string, err error) {
 	}
 	if len(words) == 0 || words[0] == "" {
 		return nil, fail("is empty once its variables are replaced")
-	}
-	// Afterwards, so that ${port} stays a variable and a quoted {port} is replaced.
-	replace := strings.NewReplacer("{port}", strconv.Itoa(port), "{host}", o.Host)
-	for i, word := range words {
-		words[i] = replace.Replace(word)
 	}
 	return words, nil
 }
