@@ -15,15 +15,16 @@ var ready embed.FS
 const ReadyPrefix = "ready:"
 
 // readyProtocols are the protocols with a ready-made rubric: what it is called,
-// the requirements that hold many clients, and those that are hidden.
-var readyProtocols = []struct{ name, title, many, order string }{
-	{"zen", "Zen server", "{idle-clients,burst,churn}", "any-order*"},
-	{"echo", "Echo server", "{idle-clients,burst,churn}", "any-order*"},
-	{"calc", "Calculator", "{idle-clients,burst,churn}", "any-order*"},
-	{"raw", "Raw echo server", "{idle-clients,burst,churn,arrive-together}", "any-order*"},
-	{"pid", "PID server", "{idle-clients,burst,churn}", "any-order*"},
-	{"sink", "Sink", "{idle-clients,burst,churn}", "one-leaves"},
-	{"websocket", "WebSocket server", "{handshakes-apart,pongs-apart,fifty-busy-clients,burst-of-clients,churn}", "any-order*"},
+// the requirements that hold many clients, those that are hidden, and those about
+// concurrency that only concern a bonus: a server without it loses nothing.
+var readyProtocols = []struct{ name, title, many, order, extra string }{
+	{"zen", "Zen server", "{idle-clients,burst,churn}", "any-order*", ""},
+	{"echo", "Echo server", "{idle-clients,burst,churn}", "any-order*", ""},
+	{"calc", "Calculator", "{idle-clients,burst,churn}", "any-order*", ""},
+	{"raw", "Raw echo server", "{idle-clients,burst,churn,arrive-together}", "any-order*", ""},
+	{"pid", "PID server", "{idle-clients,burst,churn}", "any-order*", ""},
+	{"sink", "Sink", "{idle-clients,burst,churn}", "one-leaves", ""},
+	{"websocket", "WebSocket server", "{handshakes-apart,pongs-apart,fifty-busy-clients,burst-of-clients,churn}", "any-order*", "{compression,extensions}-apart"},
 }
 
 // readyClasses are the classes that each protocol has one for.
@@ -70,7 +71,7 @@ func ReadyText(name string) ([]byte, error) {
 			}
 			var b bytes.Buffer
 			err = t.ExecuteTemplate(&b, p.name+".tmpl", map[string]any{"Name": own, "Title": p.title, "ClassText": c.text, "Protocol": p.name,
-				"Class": c.class, "Serial": c.name == "serial", "Pool": c.name == "pool", "Many": p.many, "Order": order})
+				"Class": c.class, "Serial": c.name == "serial", "Pool": c.name == "pool", "Many": p.many, "Order": order, "Extra": p.extra})
 			if err != nil {
 				return nil, err
 			}
