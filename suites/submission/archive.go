@@ -101,7 +101,7 @@ func (c *copying) zip(file io.ReaderAt, size int64) error {
 		return err
 	}
 	if headers > 10*c.limits.Files {
-		return problemf(TooLarge, "leave out what can be built or installed again", "it has more than %d files and folders", c.limits.Files)
+		return c.tooMany()
 	}
 	archive, err := zip.NewReader(file, size)
 	if errors.Is(err, zip.ErrInsecurePath) {
@@ -109,6 +109,9 @@ func (c *copying) zip(file io.ReaderAt, size int64) error {
 	}
 	if err != nil {
 		return damaged(err)
+	}
+	if err := c.fits(archive.File); err != nil {
+		return err
 	}
 	for _, entry := range archive.File {
 		name, isFolder := strings.CutSuffix(inUTF8(entry.Name, entry.NonUTF8), "/")
@@ -150,6 +153,25 @@ func (c *copying) zip(file io.ReaderAt, size int64) error {
 		if err != nil {
 			return c.broken(err)
 		}
+	}
+	return nil
+}
+
+// fits refuses an archive that says itself that it is too large, before anything
+// of it is written. It may say less than it has: what is written is counted too.
+func (c *copying) fits(entries []*zip.File) error {
+	count, left := 0, uint64(c.limits.Bytes)
+	for _, entry := range entries {
+		if ignored(entry.Name) {
+			continue
+		}
+		if count++; count > c.limits.Files {
+			return c.tooMany()
+		}
+		if entry.UncompressedSize64 > left {
+			return c.tooLarge()
+		}
+		left -= entry.UncompressedSize64
 	}
 	return nil
 }

@@ -186,7 +186,7 @@ func (c *copying) enter(name string) error {
 		return err
 	}
 	if c.entries++; c.entries > c.limits.Files {
-		return problemf(TooLarge, "leave out what can be built or installed again", "it has more than %d files and folders", c.limits.Files)
+		return c.tooMany()
 	}
 	// Some systems take names that differ only in case for one.
 	folded := strings.ToLower(name)
@@ -198,6 +198,14 @@ func (c *copying) enter(name string) error {
 	}
 	c.seen[folded] = true
 	return nil
+}
+
+func (c *copying) tooMany() error {
+	return problemf(TooLarge, "leave out what can be built or installed again", "it has more than %d files and folders", c.limits.Files)
+}
+
+func (c *copying) tooLarge() error {
+	return problemf(TooLarge, "leave out what can be built or installed again", "its files have more than %d bytes", c.limits.Bytes)
 }
 
 func (c *copying) mkdir(name string) error {
@@ -238,7 +246,7 @@ func (c *copying) file(name string, from io.Reader, program bool) error {
 	case err != nil:
 		return err
 	case c.bytes > c.limits.Bytes:
-		return problemf(TooLarge, "leave out what can be built or installed again", "its files have more than %d bytes", c.limits.Bytes)
+		return c.tooLarge()
 	}
 	if !program && !c.ofUnix {
 		program = head.isProgram()

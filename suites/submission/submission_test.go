@@ -366,3 +366,22 @@ func TestAPackedSubmissionIsTheSameElsewhere(t *testing.T) {
 		t.Errorf("digest %s became %s; packed twice the same: %v", first.Digest, second.Digest, bytes.Equal(packed.Bytes(), again.Bytes()))
 	}
 }
+
+// What says of itself that it is too large is refused before it is unpacked.
+func TestAnHonestBombIsNotUnpacked(t *testing.T) {
+	t.Parallel()
+	bomb := filepath.Join(t.TempDir(), "bomb.zip")
+	data := zipOf(t, true, entry{name: "small", content: "x"}, entry{name: "large", content: strings.Repeat("0", 1<<20)})
+	if err := os.WriteFile(bomb, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	_, err := Take(t.Context(), bomb, to, Limits{Bytes: 1 << 19, Files: 9, Depth: 9})
+	var problem *Problem
+	if !errors.As(err, &problem) || problem.Code != TooLarge {
+		t.Errorf("error %v, want %s", err, TooLarge)
+	}
+	if left, err := os.ReadDir(to); err != nil || len(left) > 0 {
+		t.Errorf("%d files were unpacked, %v", len(left), err)
+	}
+}
