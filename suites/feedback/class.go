@@ -21,7 +21,8 @@ type Class struct {
 	Entries []Entry
 }
 
-// Entry is one submission of a class.
+// Entry is one submission of a class. The report and the output of its build may
+// be left out of the grade: nothing that is said of a class needs them.
 type Entry struct {
 	Grade grade.Grade
 	Page  string // the feedback page, a path beside the class page; empty when there is none

@@ -267,9 +267,23 @@ func (v *view) result(j grade.Judged) (report.Result, bool) {
 	return found, known
 }
 
+// maxCards is how many failed requirements of a line are shown in full where a
+// course system bounds what it takes.
+const maxCards = 10
+
 // evidence is what is to be said of the requirements of a line that were not
-// met: at most cards of them in full.
-func (v *view) evidence(l grade.Line, cards int) string {
+// met, as long as it fits into what is left of a number of bytes.
+func (v *view) evidence(l grade.Line, left *int) string {
+	text := v.cards(l, maxCards)
+	if len(text) > *left {
+		return "(left out: there is too much that failed)"
+	}
+	*left -= len(text)
+	return text
+}
+
+// cards are those of a line that failed, at most so many of them.
+func (v *view) cards(l grade.Line, cards int) string {
 	var b strings.Builder
 	left := 0
 	for _, j := range l.Judged {

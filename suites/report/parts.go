@@ -74,10 +74,14 @@ func NewLines(o TerminalOptions) Lines { return Lines{newPage(o)} }
 // Line adds a line.
 func (l Lines) Line(text string) { l.p.line(text) }
 
-// Good, Bad and Odd add a line behind a mark.
+// Good adds a line behind a green mark.
 func (l Lines) Good(mark, text string) { l.p.marked(green, mark, text) }
-func (l Lines) Bad(mark, text string)  { l.p.marked(red, mark, text) }
-func (l Lines) Odd(mark, text string)  { l.p.marked(yellow, mark, text) }
+
+// Bad adds a line behind a red mark.
+func (l Lines) Bad(mark, text string) { l.p.marked(red, mark, text) }
+
+// Odd adds a line behind a yellow mark.
+func (l Lines) Odd(mark, text string) { l.p.marked(yellow, mark, text) }
 
 // Space separates blocks by one empty line.
 func (l Lines) Space() { l.p.space() }
