@@ -207,7 +207,7 @@ func faultOf(g grade.Grade) (fault, bool) {
 	}
 	for _, l := range g.Lines {
 		for _, j := range l.Judged {
-			if !j.Met && (j.Owner == grade.OfInfrastructure || j.Owner == grade.OfRubric) {
+			if !j.Met && !leftOut(j) && (j.Owner == grade.OfInfrastructure || j.Owner == grade.OfRubric) {
 				return fault{Owner: j.Owner, Code: string(j.Code), Message: j.ID + " could not be judged"}, true
 			}
 		}

@@ -106,21 +106,17 @@ func writeGradescope(w io.Writer, v *view) error {
 		score, most := rounded(rest.Points), rounded(rest.Max)
 		add(gradescopeTest{Score: &score, Max: &most, Name: "not shown", Visibility: "hidden"})
 	}
-	if len(v.whole.Deductions) > 0 {
-		t := gradescopeTest{Name: "Deductions", Visibility: "visible"}
-		from := now
-		if now.partial {
-			t.Visibility = "hidden" // what they take off tells the total
-			if !v.options.student() {
-				from = all
-			}
-		}
-		for _, d := range from.Deductions {
+	// What they take off tells the total: hidden with it.
+	deductions, visibility := now.Deductions, "visible"
+	if now.partial && !v.options.student() {
+		deductions, visibility = v.whole.Deductions, "hidden"
+	}
+	if len(deductions) > 0 {
+		t := gradescopeTest{Name: "Deductions", Visibility: visibility}
+		for _, d := range deductions {
 			t.Output += strings.TrimRight(report.Plain(d.Title, 200)+": −"+number(d.Points)+" "+report.Plain(d.Why, 300), " ") + "\n"
 		}
-		if t.Visibility == "visible" || from == all {
-			add(t)
-		}
+		add(t)
 	}
 	return encode(w, doc, "the result for Gradescope")
 }

@@ -86,11 +86,7 @@ func newPage(v *view) *page {
 	}
 	p.lines(v)
 	for _, d := range v.Deductions[:min(len(v.Deductions), maxLines)] {
-		f := fact{Name: report.Plain(d.Title, 200), Text: report.Plain(d.Why, maxText)}
-		if d.Points > 0 {
-			f.Small = "−" + number(d.Points)
-		}
-		p.Deductions = append(p.Deductions, f)
+		p.Deductions = append(p.Deductions, fact{Name: report.Plain(d.Title, 200), Text: report.Plain(d.Why, maxText), Small: "−" + number(d.Points)})
 	}
 	for _, m := range v.Manual[:min(len(v.Manual), maxLines)] {
 		p.Manual = append(p.Manual, fact{Name: report.Plain(cmp.Or(m.Title, m.ID), 200), Text: report.PlainLines(m.Guide, 20), Small: "up to " + number(m.Max)})
@@ -122,7 +118,7 @@ func (p *page) lines(v *view) {
 	from := []int{}
 	for _, l := range v.Lines[:min(len(v.Lines), maxLines)] {
 		from = append(from, len(all.Results))
-		for _, j := range l.Judged {
+		for _, j := range v.judged(l) {
 			res, _ := v.result(j)
 			all.Results = append(all.Results, res)
 		}
@@ -149,8 +145,8 @@ func (p *page) lines(v *view) {
 			tags = append(tags, report.Plain(string(l.Visibility), 40))
 		}
 		line.Tag = strings.Join(tags, ", ")
-		line.Cards = cards[from[i] : from[i]+len(l.Judged)]
-		for k, j := range l.Judged {
+		line.Cards = cards[from[i] : from[i]+len(v.judged(l))]
+		for k, j := range v.judged(l) {
 			if text := draws(j); text != "" {
 				line.Cards[k].Meta = append(line.Cards[k].Meta, text)
 			}
