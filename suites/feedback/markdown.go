@@ -64,7 +64,7 @@ func writeMarkdown(w io.Writer, v *view) error {
 	shown := 0
 	for _, l := range v.Lines {
 		for _, j := range v.judged(l) {
-			if j.Met || leftOut(j) {
+			if !lost(j) {
 				continue
 			}
 			res, _ := v.result(j)

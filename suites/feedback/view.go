@@ -280,6 +280,10 @@ func (v *view) judged(l grade.Line) []grade.Judged {
 	return l.Judged
 }
 
+// lost says whether a requirement cost points. What was not the submission's
+// doing is named by the line, and has no evidence that the submission could use.
+func lost(j grade.Judged) bool { return !j.Met && j.Owner == grade.OfSubmission }
+
 // leftOut says whether a requirement was not asked of this submission, which
 // costs nothing.
 func leftOut(j grade.Judged) bool {
@@ -306,7 +310,7 @@ func (v *view) cards(l grade.Line, cards int) string {
 	var b strings.Builder
 	left := 0
 	for _, j := range v.judged(l) {
-		if j.Met || leftOut(j) {
+		if !lost(j) {
 			continue
 		}
 		if cards--; cards < 0 {
