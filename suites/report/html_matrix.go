@@ -110,7 +110,7 @@ func newHTMLMatrix(m *Matrix) *htmlMatrix {
 	labels := labels(m)
 	for i, t := range m.Targets[:shown] {
 		one := htmlMatrixTarget{htmlRun: newHTMLRun(&t.Report), N: i + 1, Name: shorten(cmp.Or(strings.TrimSpace(t.Name), "unknown"), maxValue),
-			Label: labels[i], Text: conclusion(&t.Report), About: strings.Join(about(t.Report), " · ")}
+			Label: labels[i], Text: fmt.Sprintf("%s · exit code %d", conclusion(&t.Report), t.Report.Summary.ExitCode), About: strings.Join(about(t.Report), " · ")}
 		one.Class, one.Sign = htmlHeadline(t.Report.Summary.Headline)
 		p.Targets = append(p.Targets, one)
 	}
@@ -166,6 +166,18 @@ func (p *htmlMatrix) head(m *Matrix) {
 func (p *htmlMatrix) rows(m *Matrix, targets int) {
 	rows := m.rows()
 	budget, cards, cells := htmlEvidence, 0, 0
+	told := func(row *matrixRow, res *Result) bool { // a card is worth its place where there is something to look at
+		return res != nil && (row.differs() || !Passed(res.Verdict, true)) && (res.Attempts > 0 || res.Reason != nil)
+	}
+	worth := 1
+	for _, row := range rows {
+		for _, res := range row.results[:targets] {
+			if told(row, res) {
+				worth++
+			}
+		}
+	}
+	events := max(3, min(12, htmlTranscripts/2/250/min(worth, maxHTMLCards)))
 	counts := map[string]int{}
 	protocols, sections := map[string]int{}, map[string]htmlMatrixSection{}
 	groups := map[string]*htmlMatrixGroup{}
@@ -217,19 +229,20 @@ func (p *htmlMatrix) rows(m *Matrix, targets int) {
 			if res != nil {
 				cell.Class, cell.Verdict = htmlClass(*res), shorten(string(res.Verdict), 40)
 				cell.Sign, _ = mark(res.Verdict)
-				// A card is worth its place where there is something to look at.
-				told := row.differs() || !Passed(res.Verdict, true)
-				if told && cards < maxHTMLCards && res.Attempts > 0 {
+				if told(row, res) && cards < maxHTMLCards {
 					cards++
 					cell.Ref = template.URL(fmt.Sprintf("%s/t%d", ref, t+1))
 					if res.Verdict != specs.Pass && res.Verdict != specs.SlowPass {
 						cell.Text = shorten(row.Cells[t].evidence(), maxHTMLCell)
+						if row.Cells[t].Code == specs.TooFewServed {
+							cell.Text = "too few clients at once" // the card says more, and it is in many rows
+						}
 					}
-					card := newHTMLResult(&m.Targets[t].Report, *res, string(cell.Ref), 12, &budget)
+					card := newHTMLResult(&m.Targets[t].Report, *res, string(cell.Ref), events, &budget)
 					card.ID, card.Kind, card.Open = fmt.Sprintf("%d · %s", t+1, p.Targets[t].Label), kind, false
 					card.Title = shorten(card.Verdict+" "+row.Cells[t].evidence(), 120)
 					one.Cards = append(one.Cards, card)
-				} else if told && res.Attempts > 0 {
+				} else if told(row, res) {
 					left++
 				}
 			}
