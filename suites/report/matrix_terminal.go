@@ -140,6 +140,13 @@ func (p *page) disagreements(m *Matrix, rows []*matrixRow) {
 		if n := len(row.groups) - maxGroups; n > 0 {
 			p.labelled("", fmt.Sprintf("… and %d more outcomes", n), 1)
 		}
+		for _, g := range row.groups {
+			if v := g.cell.Verdict; (v == specs.Fail || v == specs.NonStrict || v == specs.Error) && g.result.Replay != "" {
+				// One of them is enough, and it is never wrapped.
+				p.line(fmt.Sprintf("    %-8s  %s", "again", shorten(g.result.Replay, maxReplay)))
+				break
+			}
+		}
 	}
 	if left > 0 {
 		p.space()
