@@ -83,23 +83,26 @@ func runSeveral(cmd *cobra.Command, f runFlags, plans []suites.Plan, colour bool
 		return err
 	}
 	defer sinks.close()
+	if !f.begin() {
+		return nil
+	}
 	if sinks.stdout {
 		stdout = stderr // standard output belongs to a report
 	}
 	var progress *report.Progress
-	begin := func(requirements int) {
+	show := func(requirements int) {
 		if progress != nil {
 			progress.Stop()
 		}
 		progress = newProgress(stderr, requirements)
 	}
-	begin(0)
+	show(0)
 	m, err := suites.RunSeveral(cmd.Context(), plans, func(i int) suites.Observer {
 		which := fmt.Sprintf("target %d of %d: ", i+1, len(plans))
-		begin(0)
+		show(0)
 		progress.Update(0, 0, []string{which + names[i]})
 		return suites.Observer{
-			Ready: func(_ *report.Report, requirements int) { begin(requirements) },
+			Ready: func(_ *report.Report, requirements int) { show(requirements) },
 			Progress: func(done, failed int, running []string) {
 				if len(running) > 0 {
 					running = append([]string{which + running[0]}, running[1:]...)
