@@ -15,8 +15,9 @@ import (
 // nothing can be asked of has a report that says so.
 //
 // They run one after the other. Side by side they would be done sooner, as they
-// mostly wait; but waits are what silence and lateness are judged by, and a target
-// that floods, or takes a processor, would have a say in the verdicts of others.
+// mostly wait: four in 21 s instead of 36 s, on two cores. But then a target answers
+// up to ten times as late, and every wait follows from that, as does what is taken
+// for silence; one that floods would have a say in the verdicts of others.
 func RunSeveral(ctx context.Context, plans []Plan, observe func(i int) Observer) (*report.Matrix, error) {
 	var targets []report.MatrixTarget
 	began := time.Now()

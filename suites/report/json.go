@@ -18,6 +18,9 @@ import (
 // maxJSON bounds the report that ReadJSON takes into memory.
 const maxJSON = 256 << 20
 
+// maxTargets bounds how many of them a report of several has.
+const maxTargets = 1000
+
 // WriteJSON writes the report as JSON. Lists that are empty are written as [],
 // every verdict is counted, and characters that a terminal or a CI system could
 // act on are escaped, which changes nothing for a program that reads them.
@@ -166,8 +169,8 @@ func ReadAny(r io.Reader) (*Report, *Matrix, error) {
 		if err := json.Unmarshal(data, &m); err != nil {
 			return nil, nil, notReport(data, err)
 		}
-		if len(m.Targets) == 0 {
-			return nil, nil, errors.New("not a report of conform: it has no targets")
+		if n := len(m.Targets); n == 0 || n > maxTargets {
+			return nil, nil, fmt.Errorf("not a report of conform: it has %d targets, and 1 to %d are read", n, maxTargets)
 		}
 		// What follows from the reports is made from them.
 		m.Compare()

@@ -204,8 +204,8 @@ func applies(res Result) bool {
 
 // compare groups the targets by what is said of them.
 func (row *matrixRow) compare() {
-	verdicts, groups := map[specs.Verdict]bool{}, 0
-	compared := 0
+	verdicts, groups := map[specs.Verdict]bool{}, map[string]int{}
+	compared, opinions := 0, 0
 	for i, res := range row.results {
 		cell := MatrixCell{}
 		if res == nil {
@@ -223,12 +223,13 @@ func (row *matrixRow) compare() {
 			compared++
 			verdicts[cell.Verdict] = true
 		}
-		at := slices.IndexFunc(row.groups, func(g matrixGroup) bool { return g.cell.same(cell) })
-		if at < 0 {
+		at, known := groups[cell.essence()]
+		if !known {
 			at = len(row.groups)
+			groups[cell.essence()] = at
 			row.groups = append(row.groups, matrixGroup{cell: cell, result: res, compare: opinion})
 			if opinion {
-				groups++
+				opinions++
 			}
 		}
 		row.groups[at].targets = append(row.groups[at].targets, i)
@@ -238,7 +239,7 @@ func (row *matrixRow) compare() {
 		row.Differ = uncompared
 	case len(verdicts) > 1:
 		row.Differ = DifferInVerdict
-	case groups > 1:
+	case opinions > 1:
 		row.Differ = DifferInEvidence
 	}
 }
@@ -246,16 +247,14 @@ func (row *matrixRow) compare() {
 // differs says whether the row is one of disagreement.
 func (row *matrixRow) differs() bool { return row.Differ != "" && row.Differ != uncompared }
 
-// same says whether two targets do the same. How long each takes is no
-// difference, and of what is met, or lacking, nothing else is.
-func (c MatrixCell) same(d MatrixCell) bool {
-	switch {
-	case c.Verdict != d.Verdict:
-		return false
-	case c.Verdict == specs.Pass || c.Verdict == specs.SlowPass || c.Verdict == specs.Unsupported:
-		return true
+// essence is what is the same of targets that do the same. How long each takes is
+// no difference, and of what is met, or lacking, nothing else is.
+func (c MatrixCell) essence() string {
+	switch c.Verdict {
+	case specs.Pass, specs.SlowPass, specs.Unsupported:
+		return string(c.Verdict)
 	}
-	return c.Code == d.Code && timeless(cmp.Or(c.Received, c.Message)) == timeless(cmp.Or(d.Received, d.Message))
+	return fmt.Sprintf("%q %q %s", c.Verdict, c.Code, timeless(cmp.Or(c.Received, c.Message)))
 }
 
 var duration = regexp.MustCompile(`[0-9][0-9.]* ?(ns|µs|ms|s|m)\b`)

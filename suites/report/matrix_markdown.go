@@ -6,8 +6,13 @@ import (
 	"strings"
 )
 
-// maxMarkdownOutcomes is how many disagreements are told in full.
-const maxMarkdownOutcomes = 100
+// What is told in full of disagreements: a step summary may have a mebibyte, and a
+// character may take nine.
+const (
+	maxMarkdownOutcomes = 100
+	maxMarkdownGroups   = 4
+	maxMarkdownText     = 120
+)
 
 // writeMatrixMarkdown writes what came of several targets in GitHub Flavored
 // Markdown: the targets, a table of what they disagree on, and in what.
@@ -65,8 +70,8 @@ func writeMatrixMarkdown(w io.Writer, m *Matrix) error {
 		line("")
 		for _, row := range first(differing, maxMarkdownOutcomes) {
 			line("- %s: %s", markdownText(row.ID, 120), markdownText(row.Title, 300))
-			for _, g := range first(row.groups, maxGroups) {
-				line("  - %s: %s", markdownText(numbered(g.targets), 100), markdownText(g.text(maxGroupText), maxGroupText+60))
+			for _, g := range first(row.groups, maxMarkdownGroups) {
+				line("  - %s: %s", markdownText(numbered(g.targets), 100), markdownText(g.text(maxMarkdownText), maxMarkdownText+60))
 			}
 		}
 		if n := len(differing) - maxMarkdownOutcomes; n > 0 {
