@@ -29,13 +29,12 @@ const (
 // page is what the template shows. Every string in it is clean.
 type page struct {
 	report.Frame
-	Name, Class, Sign, Headline, Meaning string
-	Failure, Hint, Output                string
-	Next                                 []next
-	Lines                                []pageLine
-	Deductions, Manual, Facts            []fact
-	Sum, Score, Max                      string
-	Build, Server                        string
+	Hint, Output              string
+	Next                      []next
+	Lines                     []pageLine
+	Deductions, Manual, Facts []fact
+	Sum, Score, Max           string
+	Build, Server             string
 }
 
 type next struct {
@@ -70,7 +69,9 @@ func sign(s grade.Status) (class, mark string) {
 func writeHTML(w io.Writer, v *view) error { return report.WritePage(w, pageTemplate, newPage(v)) }
 
 func newPage(v *view) *page {
-	p := &page{Name: v.name(), Headline: v.headline(), Meaning: v.meaning(), Failure: v.failure(), Output: v.output()}
+	p := &page{Frame: report.NewFrame(v.Tool, pageStyle, ""), Output: v.output()}
+	p.Address, p.Headline, p.Meaning, p.Cause = v.name(), v.headline(), v.meaning(), v.failure()
+	p.Title = report.Plain(p.Headline+" · "+p.Address, 200)
 	switch {
 	case v.undecided:
 		p.Class, p.Sign = "nonstrict", "!"
@@ -105,7 +106,6 @@ func newPage(v *view) *page {
 	if v.Report != nil {
 		p.Server = report.PlainOutput(v.Report.Target.Output, 60)
 	}
-	p.Frame = report.NewFrame(p.Headline+" · "+p.Name, v.Tool, "", pageStyle, "")
 	return p
 }
 
