@@ -67,13 +67,13 @@ func boxInit() {
 	control, ok := connection.(*net.UnixConn)
 	if err != nil || !ok {
 		fmt.Fprintln(os.Stderr, "conform: this name is for the inside of a box")
-		os.Exit(2)
+		leave(2)
 	}
 	s := &supervisor{control: control, began: time.Now()}
 	buffer := make([]byte, packet)
 	n, err := control.Read(buffer)
 	if err != nil || json.Unmarshal(buffer[:n], &s.config) != nil {
-		os.Exit(2)
+		leave(2)
 	}
 	resetHandlers()
 	if err := s.start(); err != nil {
@@ -83,14 +83,21 @@ func boxInit() {
 			m.Command, m.Problem = true, command.Reason
 		}
 		_ = send(control, m)
-		os.Exit(1)
+		leave(1)
 	}
 	if err := send(control, message{Op: "ready"}); err != nil {
-		os.Exit(1)
+		leave(1)
 	}
 	go s.watch()
 	go s.reap()
 	s.serve(buffer)
+}
+
+// leave ends init, and with it the box, without what a runtime does before.
+func leave(code int) {
+	for {
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, uintptr(code), 0, 0)
+	}
 }
 
 // resetHandlers takes away every handler that Go's runtime has set, so that the
@@ -192,7 +199,7 @@ func (s *supervisor) serve(buffer []byte) {
 			unix.Close(fd)
 		}
 		if err != nil {
-			os.Exit(1)
+			leave(1)
 		}
 		switch m.Op {
 		case "socket":
@@ -219,7 +226,7 @@ func (s *supervisor) serve(buffer []byte) {
 
 func (s *supervisor) answer(m message) {
 	if send(s.control, m) != nil {
-		os.Exit(1)
+		leave(1)
 	}
 }
 
@@ -235,7 +242,7 @@ func (s *supervisor) give(id, fd int, err error) {
 	text, _ := json.Marshal(message{Op: "answer", ID: id})
 	_ = s.control.SetWriteDeadline(time.Now().Add(5 * time.Second))
 	if _, _, err := s.control.WriteMsgUnix(text, unix.UnixRights(fd), nil); err != nil {
-		os.Exit(1)
+		leave(1)
 	}
 }
 
@@ -248,7 +255,7 @@ func (s *supervisor) reap() {
 			continue
 		}
 		if err != nil {
-			os.Exit(1) // there is nobody to wait for, not even the submission
+			leave(1) // there is nobody to wait for, not even the submission
 		}
 		if pid != s.main {
 			continue
@@ -293,12 +300,14 @@ func (s *supervisor) finish(end End, status target.ExitStatus) {
 	}
 	_ = unix.Kill(-1, unix.SIGKILL)
 	m.Usage = s.usage()
+	s.mu.Lock()
 	m.Lost = s.full
+	s.mu.Unlock()
 	if status == (target.ExitStatus{}) && end != Exited {
 		m.Status = target.ExitStatus{Code: -1, Signal: unix.SIGKILL}
 	}
 	_ = send(s.control, m)
-	os.Exit(0)
+	leave(0)
 }
 
 const (
