@@ -104,6 +104,19 @@ var Hostile = map[string]func([]string){
 		try("reach the machine below", err)
 		_, err = unix.KeyctlGetKeyringID(unix.KEY_SPEC_SESSION_KEYRING, true)
 		try("keep keys", err)
+		_, err = unix.MemfdCreate("x", 0)
+		try("hold memory that nobody counts", err)
+		_, err = unix.SysvShmGet(unix.IPC_PRIVATE, 4096, 0o600)
+		try("share memory that nobody counts", err)
+		_, _, errno := unix.RawSyscall(unix.SYS_IO_URING_SETUP, 1, 0, 0)
+		if errno != unix.ENOSYS {
+			try("use io_uring", nil)
+		}
+		if err := unix.Prctl(unix.PR_CAPBSET_READ, unix.CAP_SYS_ADMIN, 0, 0, 0); err == nil {
+			if set, _ := unix.PrctlRetInt(unix.PR_CAPBSET_READ, unix.CAP_SYS_ADMIN, 0, 0, 0); set != 0 {
+				try("have capabilities", nil)
+			}
+		}
 		for _, path := range append(args, "/proc/1/environ", "/proc/1/maps", "/proc/1/fd/3", "/proc/1/root/data", "/etc/shadow", "/root", "/var/log", "/sys", "/proc/kcore", "/boot") {
 			_, err := os.Stat(path)
 			if err == nil {
