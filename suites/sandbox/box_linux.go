@@ -347,6 +347,9 @@ func (b *boxed) conclude(began time.Time) {
 		b.group.remove()
 	}
 	r.Reason = reasonFor(r.End, r.Status, b.limits)
+	if r.End == Infrastructure {
+		r.Reason += " (its init: " + b.cmd.ProcessState.String() + ")"
+	}
 	if len(r.Left) > 0 {
 		r.Reason += " and left behind " + strings.Join(r.Left, ", ") + " (a server must stay in the foreground)"
 	}

@@ -679,3 +679,69 @@ func TestCgroup(t *testing.T) {
 		t.Errorf("%s is left", g.path)
 	}
 }
+
+// A part of the tree of control groups that is ours is made ready to limit
+// others, with whatever controller there is: memory and pids are handled alike.
+func TestDelegated(t *testing.T) {
+	NeedsBoxes(t)
+	mountPoint, err := cgroupMount()
+	if err != nil {
+		t.Skip(err)
+	}
+	text, _ := os.ReadFile(mountPoint + "/cgroup.controllers")
+	offered := strings.Fields(string(text))
+	if len(offered) == 0 {
+		t.Skip("cgroup v2 has no controller here")
+	}
+	if !has(mountPoint, "cgroup.subtree_control", offered[:1]) {
+		defer write(mountPoint, "cgroup.subtree_control", "-"+offered[0]) // as we have found it
+	}
+	scope := filepath.Join(mountPoint, "conform-test-"+strconv.Itoa(os.Getpid()))
+	if err := errors.Join(write(mountPoint, "cgroup.subtree_control", "+"+offered[0]), os.Mkdir(scope, 0o755)); err != nil {
+		t.Skipf("no cgroup can be made here: %v", err)
+	}
+	defer removeEmpty(scope)
+	f, err := os.Open(scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(self(t), "hostile", "delegated", scope, offered[0])
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if want := "ready\nwe are in /conform\nready for those that we start\nhas " + offered[0] + "\n"; string(out) != want {
+		t.Errorf("%s, want %s", out, want)
+	}
+	removeEmpty(filepath.Join(scope, leafName))
+	if left, _ := filepath.Glob(scope + "/*/"); len(left) != 0 {
+		t.Errorf("%v are left", left)
+	}
+}
+
+func init() {
+	Hostile["delegated"] = func(args []string) {
+		wanted := args[1:]
+		own, err := delegated(args[0], wanted)
+		must(err)
+		if own == args[0] {
+			fmt.Println("ready")
+		}
+		text, err := os.ReadFile("/proc/self/cgroup")
+		must(err)
+		_, path, _ := strings.Cut("\n"+string(text), "\n0::")
+		path, _, _ = strings.Cut(path, "\n")
+		fmt.Println("we are in /" + filepath.Base(path))
+		if again, err := delegated(filepath.Join(own, leafName), wanted); err == nil && again == own {
+			fmt.Println("ready for those that we start")
+		}
+		g, err := makeCgroup(own, wanted)
+		must(err)
+		if has(g.inside.Name(), "cgroup.controllers", wanted) {
+			fmt.Println("has", wanted[0])
+		}
+		g.remove()
+	}
+}

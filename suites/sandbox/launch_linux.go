@@ -87,7 +87,7 @@ func limit(c launchConfig) error {
 		set(unix.RLIMIT_FSIZE, uint64(l.Disk), uint64(l.Disk)),
 		set(unix.RLIMIT_NOFILE, uint64(l.OpenFiles), uint64(l.OpenFiles)),
 		set(unix.RLIMIT_NPROC, allowed, allowed),
-		set(unix.RLIMIT_CORE, 0, 0),
+		set(unix.RLIMIT_CORE, 1, 1), // with 0, the machine's own handler would be started for it, outside
 		set(unix.RLIMIT_MEMLOCK, 8<<20, 8<<20),
 		set(unix.RLIMIT_MSGQUEUE, 0, 0),
 	)
