@@ -395,7 +395,7 @@ func ask(t *testing.T, d interface {
 func TestDial(t *testing.T) {
 	NeedsBoxes(t)
 	for _, c := range [][3]string{{"tcp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"tcp", "[::1]:8080", "[::1]:8080"},
-		{"tcp", ":8080", "localhost:8080"}, {"udp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"unix", "/tmp/socket", "/tmp/socket"}, {"unix", "socket", "socket"}} {
+		{"tcp", ":8080", "localhost:8080"}, {"tcp", ":7", "127.0.0.1:7"}, {"udp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"unix", "/tmp/socket", "/tmp/socket"}, {"unix", "socket", "socket"}} {
 		b, err := Start(t.Context(), In(t, "server", c[0], c[1], "here"))
 		if err != nil {
 			t.Fatal(err)

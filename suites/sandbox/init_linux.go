@@ -137,10 +137,10 @@ func (s *supervisor) start() error {
 	if err := buildRoot(s.config); err != nil {
 		return err
 	}
-	if err := s.launch(self); err != nil {
-		return err
-	}
-	return nil
+	// Ports below 1024 are for everybody here, such as 7 for an echo server. It
+	// is done where the kernel lets us.
+	_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
+	return s.launch(self)
 }
 
 // launch starts our program once more, which takes away its own rights and then
