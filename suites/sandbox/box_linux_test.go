@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -68,6 +69,17 @@ var Hostile = map[string]func([]string){
 		for {
 			all = append(all, bytes.Repeat([]byte{1}, 1<<20))
 			runtime.KeepAlive(all)
+		}
+	},
+	"unreaped": func([]string) {
+		signal.Ignore(syscall.SIGCHLD)
+		for {
+			_ = exec.Command(os.Args[0], "hostile", "burns").Start()
+			time.Sleep(150 * time.Millisecond)
+		}
+	},
+	"burns": func([]string) {
+		for began := time.Now(); time.Since(began) < 150*time.Millisecond; {
 		}
 	},
 	"bomb": func([]string) {
@@ -228,6 +240,7 @@ func TestEnds(t *testing.T) {
 		{"memory hog on a disk of memory", func(t *testing.T) Options { return script(t, "cat /dev/zero > /dev/shm/x; sleep 60") }, Limits{Memory: 16 << 20, Disk: 256 << 20}, OutOfMemory, "was ended: it used more than its 16 MiB of memory"},
 		{"busy", func(t *testing.T) Options { return script(t, "while :; do :; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
 		{"busy children", func(t *testing.T) Options { return script(t, "while :; do /bin/true; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
+		{"busy children that nobody waits for", func(t *testing.T) Options { return In(t, "unreaped") }, Limits{CPU: 300 * time.Millisecond}, OutOfCPU, "was ended: it used up its 300ms of processor time"},
 		{"sleeps for ever", func(t *testing.T) Options { return script(t, "trap '' TERM INT HUP; sleep 60") }, Limits{Wall: 200 * time.Millisecond}, OutOfTime, "was ended: it ran for more than 200ms"},
 		{"floods", func(t *testing.T) Options { return script(t, "cat /dev/zero") }, Limits{Wall: 200 * time.Millisecond}, OutOfTime, "was ended: it ran for more than 200ms"},
 		{"one large file", func(t *testing.T) Options { return script(t, "exec cat /dev/zero > big") }, Limits{Disk: 1 << 20}, DiskFull, ""},

@@ -50,6 +50,10 @@ type supervisor struct {
 	main    int // process id of the submission's first process
 	began   time.Time
 
+	looking sync.Mutex                // held by whoever looks
+	seen    map[process]time.Duration // processor time of those that lived at the last look
+	gone    time.Duration             // and of those that are gone since
+
 	mu    sync.Mutex
 	ended bool
 	peak  Usage // of memory and processes
@@ -350,16 +354,32 @@ func (s *supervisor) watch() {
 
 // look measures, and remembers the peaks.
 func (s *supervisor) look() Usage {
+	s.looking.Lock()
+	defer s.looking.Unlock()
 	used := Usage{CPU: reaped()}
+	own := s.gone
+	live := map[process]time.Duration{}
 	for _, pid := range pids() {
 		p, ok := readStat(pid)
 		if !ok {
 			continue
 		}
-		used.CPU += p.cpu
+		used.CPU += p.cpu + p.children
+		own += p.cpu
+		live[p.process] = p.cpu
 		used.Memory += p.rss
 		used.Processes += p.threads
 	}
+	for p, cpu := range s.seen {
+		if _, ok := live[p]; !ok {
+			s.gone += cpu
+			own += cpu
+		}
+	}
+	s.seen = live
+	// The time of a child that its parent does not wait for is counted for
+	// nobody: what was seen of it is.
+	used.CPU = max(used.CPU, own)
 	if used.Memory > s.config.Limits.Memory && !s.config.Cgroup {
 		// What processes share was counted for each.
 		used.Memory = shared()
@@ -401,10 +421,18 @@ func reaped() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
+// process tells processes apart that have had one number.
+type process struct {
+	pid   int
+	began int64
+}
+
 type stat struct {
-	cpu     time.Duration
-	rss     int64
-	threads int
+	process
+	cpu      time.Duration // its own
+	children time.Duration // of those that it has waited for
+	rss      int64
+	threads  int
 }
 
 // readStat reads what a process uses. Zombies use nothing but a place.
@@ -419,8 +447,9 @@ func readStat(pid int) (stat, bool) {
 		return stat{}, false
 	}
 	number := func(i int) int64 { n, _ := strconv.ParseInt(fields[i], 10, 64); return n }
-	ticks := number(11) + number(12) + number(13) + number(14) // its own and its children's
-	return stat{cpu: time.Duration(ticks) * 10 * time.Millisecond, rss: number(21) * int64(os.Getpagesize()), threads: max(1, int(number(17)))}, true
+	const tick = 10 * time.Millisecond
+	return stat{process: process{pid, number(19)}, cpu: time.Duration(number(11)+number(12)) * tick, children: time.Duration(number(13)+number(14)) * tick,
+		rss: number(21) * int64(os.Getpagesize()), threads: max(1, int(number(17)))}, true
 }
 
 // shared adds up the memory of all processes, each shared page once.
