@@ -210,7 +210,7 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 	stdout.Close()
 
 	text, err := json.Marshal(boxConfig{Command: o.Command, Env: environment(o, boxDir, "/home", "/tmp"), Dir: o.Dir, Keep: o.Keep,
-		Show: o.Show, Limits: o.Limits, Cgroup: group != nil})
+		Show: o.Show, Limits: o.Limits, Older: o.withoutLandlock, Cgroup: group != nil})
 	if err == nil && len(text) > packet {
 		err = &target.CommandError{Command: o.Command[0], Reason: "is too long, with its environment"}
 	}

@@ -156,7 +156,7 @@ func (s *supervisor) launch(self int) error {
 	}
 	defer result.Close()
 	config, err := json.Marshal(launchConfig{Command: s.config.Command, Env: s.config.Env, Limits: s.config.Limits,
-		Keep: s.config.Keep, Counted: s.config.Cgroup, Threads: threads()})
+		Older: s.config.Older, Counted: s.config.Cgroup, Threads: threads()})
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,8 @@ type Options struct {
 	// Tier is what is used; empty is the best there is. It is an error if this
 	// machine cannot do it.
 	Tier Tier
+
+	withoutLandlock bool // as on an older kernel, for tests
 }
 
 // End is why a program no longer runs.
