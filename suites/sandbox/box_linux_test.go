@@ -626,11 +626,12 @@ func TestWithoutRoot(t *testing.T) {
 		t.Skip("we are not root")
 	}
 	dir := t.TempDir()
-	text, err := os.ReadFile(self(t))
-	if err != nil {
-		t.Fatal(err)
+	// Not written by us: a process that is started meanwhile would hold the
+	// file open, and it could not be executed.
+	if out, err := exec.Command("cp", self(t), dir+"/test").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	if err := errors.Join(os.WriteFile(dir+"/test", text, 0o755), os.Mkdir(dir+"/tmp", 0o700), os.Chown(dir+"/tmp", nobody, nobody)); err != nil {
+	if err := errors.Join(os.Chmod(dir+"/test", 0o755), os.Mkdir(dir+"/tmp", 0o700), os.Chown(dir+"/tmp", nobody, nobody)); err != nil {
 		t.Fatal(err)
 	}
 	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
@@ -641,7 +642,7 @@ func TestWithoutRoot(t *testing.T) {
 	cmd := exec.Command(dir+"/test", "-test.run=^Test(Ends|Escape|Files|CannotRun|Dial|InitBearsSignals|ServeElsewhere|RemoveAll)$", "-test.v")
 	cmd.Env = []string{"TMPDIR=" + dir + "/tmp", "HOME=" + dir + "/tmp", "PATH=" + os.Getenv("PATH")}
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: 0}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()
 	switch {
 	case err != nil:
