@@ -388,7 +388,7 @@ func (s *supervisor) look() Usage {
 	full := false
 	if unix.Statfs("/tmp", &disk) == nil {
 		full = disk.Bavail < 4 || disk.Ffree < 4
-		used.Memory += int64(disk.Blocks-disk.Bfree) * disk.Bsize
+		used.Memory += int64(disk.Blocks-disk.Bfree) * int64(disk.Bsize)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -407,7 +407,7 @@ func (s *supervisor) usage() Usage {
 	used.Wall = time.Since(s.began)
 	var disk unix.Statfs_t
 	if unix.Statfs("/tmp", &disk) == nil {
-		used.Disk = int64(disk.Blocks-disk.Bfree) * disk.Bsize
+		used.Disk = int64(disk.Blocks-disk.Bfree) * int64(disk.Bsize)
 	}
 	return used
 }
