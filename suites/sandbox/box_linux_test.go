@@ -107,6 +107,9 @@ var Hostile = map[string]func([]string){
 		for s := 1; s < 32; s++ {
 			_ = syscall.Kill(1, syscall.Signal(s))
 		}
+		if args[0] == "true" { // Landlock holds, for the same user, too
+			try("signal init", syscall.Kill(1, 0))
+		}
 		try("trace init", unix.PtraceAttach(1))
 		try("make a namespace", unix.Unshare(unix.CLONE_NEWUSER))
 		_, err := (&exec.Cmd{Path: "/bin/true", SysProcAttr: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}}).CombinedOutput()
@@ -129,7 +132,7 @@ var Hostile = map[string]func([]string){
 				try("have capabilities", nil)
 			}
 		}
-		for _, path := range append(args, "/proc/1/environ", "/proc/1/maps", "/proc/1/fd/3", "/proc/1/root/data", "/etc/shadow", "/root", "/var/log", "/sys", "/proc/kcore", "/boot") {
+		for _, path := range append(args[1:], "/proc/1/environ", "/proc/1/maps", "/proc/1/fd/3", "/proc/1/root/data", "/etc/shadow", "/root", "/var/log", "/sys", "/proc/kcore", "/boot") {
 			_, err := os.Stat(path)
 			if err == nil {
 				_, err = os.ReadFile(path)
@@ -298,7 +301,8 @@ func escape(t *testing.T, secrets string, older bool) {
 	}
 	defer neighbour.Stop()
 	home, _ := os.UserHomeDir()
-	o := In(t, "escape", secrets+"/rubric.yaml", secrets, home, "/submission/answer", "../rubric.yaml", "/proc/"+strconv.Itoa(os.Getpid())+"/environ", "/proc/1/root"+secrets)
+	abi, _ := landlockABI()
+	o := In(t, "escape", strconv.FormatBool(abi >= 6 && !older), secrets+"/rubric.yaml", secrets, home, "/submission/answer", "../rubric.yaml", "/proc/"+strconv.Itoa(os.Getpid())+"/environ", "/proc/1/root"+secrets)
 	o.Env, o.withoutLandlock = []string{"GIVEN=yes"}, older
 	r := run(t, o)
 	if got := string(r.Output.Head); got != "that is all\n" || r.End != Exited {
