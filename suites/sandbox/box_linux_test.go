@@ -249,7 +249,7 @@ func TestEnds(t *testing.T) {
 		{"one large file", func(t *testing.T) Options { return script(t, "exec cat /dev/zero > big") }, Limits{Disk: 1 << 20}, DiskFull, ""},
 		{"many files", func(t *testing.T) Options {
 			return script(t, "i=0; while echo > /tmp/$i; do i=$((i+1)); done 2> /dev/null; exit 1")
-		}, Limits{Disk: 1 << 20}, DiskFull, "used up its 1 MiB of disk space and exited with code 1"},
+		}, Limits{Disk: 1 << 20}, DiskFull, "used up its 1 MiB of disk space, or what goes into it of files and folders, and exited with code 1"},
 		{"fills what is kept", func(t *testing.T) Options {
 			o := script(t, "i=0; while head -c 65536 /dev/zero > $i; do i=$((i+1)); sleep 0.001; done")
 			o.Keep = true

@@ -400,7 +400,7 @@ func reasonFor(end End, status target.ExitStatus, l Limits) string {
 		}
 		return fmt.Sprintf("was ended: it reached its limit of %d processes and threads", l.Processes)
 	case DiskFull:
-		return fmt.Sprintf("used up its %s of disk space and %s", size(l.Disk), was(status))
+		return fmt.Sprintf("used up its %s of disk space, or what goes into it of files and folders, and %s", size(l.Disk), was(status))
 	case Stopped:
 		return "was stopped"
 	case Infrastructure:
