@@ -55,6 +55,10 @@ type Plan struct {
 	Self    string
 
 	Tool report.Tool
+
+	// Hosted says that the caller has a tree of tests of its own, as package
+	// testing has: Ginkgo's, of which a process has one, is left alone.
+	Hosted bool
 }
 
 // exploring is how many requirements of a protocol share Plan.Explore.
@@ -170,6 +174,9 @@ func (p Plan) Check() error {
 		return usagef("--seed %d: write a number from 1 on", p.Seed)
 	}
 	if p.Filter != "" {
+		if p.Hosted {
+			return usagef("Filter is Ginkgo's, which a hosted run leaves alone: select with Only and Skip")
+		}
 		if _, err := types.ParseLabelFilter(p.Filter); err != nil {
 			return usagef("--filter %q: %s; write labels with && || ! ( ), as in 'framing && !slow'", p.Filter, oneLine(err))
 		}
@@ -264,6 +271,35 @@ func declaredBound(class string) (int, error) {
 		}
 	}
 	return 0, usagef("--dialect class=%s: write class=serial, class=pool:N or class=concurrent", class)
+}
+
+// Requirements lists what the plan selects by its globs, in the order of the
+// standards. A protocol has to be named where there is a target.
+func (p Plan) Requirements() ([]specs.Spec, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	protocols := Protocols()
+	if p = p.complete(); p.Protocol != "" {
+		found, err := Find(p.Protocol)
+		if err != nil {
+			return nil, err
+		}
+		protocols = []specs.Protocol{found}
+	}
+	selected, err := p.selection(protocols)
+	if err != nil {
+		return nil, err
+	}
+	var list []specs.Spec
+	for _, protocol := range protocols {
+		for _, s := range protocol.Specs() {
+			if selected[s.ID] {
+				list = append(list, s)
+			}
+		}
+	}
+	return list, nil
 }
 
 // selection applies --only and --skip. Every pattern must match something.

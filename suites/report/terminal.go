@@ -108,6 +108,17 @@ func WriteTerminal(w io.Writer, r *Report, o TerminalOptions) error {
 	return p.writeTo(w)
 }
 
+// WriteCard writes the evidence of one requirement as WriteTerminal does, with
+// the transcript if it is to be verbose.
+func WriteCard(w io.Writer, res Result, o TerminalOptions) error {
+	p := newPage(o)
+	p.card(res)
+	if o.Verbose {
+		p.transcript(res.Transcript)
+	}
+	return p.writeTo(w)
+}
+
 // page collects lines. Nothing gets into it but through line and marked, which
 // clean whatever they are given.
 type page struct {
@@ -650,7 +661,9 @@ func (p *page) sections(r *Report) {
 	}
 }
 
-// headline says in one line what the run amounts to.
+// Headline says in one line what the run amounts to.
+func Headline(r *Report) string { return clean(headline(r)) }
+
 func headline(r *Report) string {
 	counts := Count(r.Results)
 	left := 0
@@ -785,7 +798,9 @@ func deselected(res Result) bool {
 	return res.Verdict == specs.Skipped && res.Reason != nil && res.Reason.Code == specs.Deselected
 }
 
-// remark is what the evidence says in a line.
+// Remark is what the evidence says in a line.
+func Remark(res Result) string { return shorten(clean(remark(res)), maxValue) }
+
 func remark(res Result) string {
 	text := ""
 	switch {
