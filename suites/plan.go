@@ -31,6 +31,10 @@ type Plan struct {
 	Filter     string   // an expression of Ginkgo's label language
 	Only, Skip []string // globs over IDs; one that names a section takes all of it
 
+	// Stage runs the stages in which a protocol is learnt, one after the other,
+	// up to the first that is not met.
+	Stage bool
+
 	Strict  bool
 	Jobs    int           // cases at a time, if the target bears it; 0 is DefaultJobs
 	Timeout time.Duration // budget of the whole run; 0 is DefaultTimeout
@@ -166,6 +170,12 @@ func (p Plan) Check() error {
 	case p.Explore > 0 && time.Duration(len(protocols))*p.Explore >= cmp.Or(p.Timeout, DefaultTimeout):
 		return usagef("--explore %s for each of %d protocols does not end within the run's %s: write a longer --timeout",
 			p.Explore, len(protocols), cmp.Or(p.Timeout, DefaultTimeout))
+	}
+	switch {
+	case p.Stage && p.Target == nil && p.Exec == "" && p.Protocol == "":
+		return usagef("--stage is about one server: say which with --target or --exec, or name the --protocol")
+	case p.Stage && p.Clients > 0:
+		return usagef("--stage and --clients exclude each other: --clients runs no requirement")
 	}
 	if p.Pace < 0 || p.Pace > 1000 {
 		return usagef("--pace %v: write a factor above 0, as in 2 for twice as patient", p.Pace)

@@ -320,7 +320,14 @@ func (r *run) execute(ctx context.Context, o Observer) error {
 	if o.Ready != nil {
 		o.Ready(r.report, len(queue))
 	}
-	newPool(queue, r.plan.Jobs, o.Progress).run(ctx)
+	if pool := newPool(queue, r.plan.Jobs, o.Progress); r.plan.Stage {
+		l := stages(queue)
+		l.climb(ctx, pool, r.plan.Strict)
+		r.report.Stages = l.stages
+		r.partial = r.partial || slices.ContainsFunc(l.stages, func(s report.Stage) bool { return s.State == report.StageLater })
+	} else {
+		pool.run(ctx)
+	}
 	own := 0
 	for _, j := range r.jobs {
 		if j.result.Verdict == specs.Fail || j.result.Verdict == specs.Error {

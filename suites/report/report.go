@@ -23,8 +23,9 @@ type Report struct {
 	Target  Target   `json:"target"`
 	Run     Run      `json:"run"`
 	Summary Summary  `json:"summary"`
-	Results []Result `json:"results"`         // in the order of the standard
-	Scale   *Scale   `json:"scale,omitempty"` // of a run with many clients, which judges no requirement
+	Results []Result `json:"results"`          // in the order of the standard
+	Scale   *Scale   `json:"scale,omitempty"`  // of a run with many clients, which judges no requirement
+	Stages  []Stage  `json:"stages,omitempty"` // of a run in stages, in their order
 }
 
 // Tool says which conform made the report.

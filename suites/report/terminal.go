@@ -98,7 +98,11 @@ func WriteTerminal(w io.Writer, r *Report, o TerminalOptions) error {
 		p.retried(r)
 		p.clients(r)
 	}
-	p.sections(r)
+	if len(r.Stages) > 0 {
+		p.stages(r)
+	} else {
+		p.sections(r)
+	}
 	text := headline(r)
 	if at := strings.IndexByte(text, ':'); at > 0 {
 		p.marked(headlineColour(r), text[:at], text[at:])
@@ -699,7 +703,10 @@ func headline(r *Report) string {
 	}
 	text := strings.Join(what, ", ")
 	var notes []string
-	if left > 0 {
+	switch at := unmet(r); {
+	case at != nil:
+		notes = append(notes, fmt.Sprintf("stage %d of %d, %d of %s run", at.Number, len(r.Stages), total, count(len(r.Results), "requirement", "requirements")))
+	case left > 0:
 		notes = append(notes, fmt.Sprintf("filtered, %d of %s %s run", total, count(len(r.Results), "requirement", "requirements"), were(len(r.Results))))
 	}
 	if r.Summary.Cause != "" {
@@ -793,9 +800,10 @@ func tally(n int, v specs.Verdict) string {
 	return fmt.Sprintf("%d %s", n, shorten(string(v), 40))
 }
 
-// deselected says whether the user's selection left a requirement out.
+// deselected says whether a requirement was left out: by the user's selection, or
+// because an earlier stage comes first.
 func deselected(res Result) bool {
-	return res.Verdict == specs.Skipped && res.Reason != nil && res.Reason.Code == specs.Deselected
+	return res.Verdict == specs.Skipped && res.Reason != nil && (res.Reason.Code == specs.Deselected || res.Reason.Code == specs.LaterStage)
 }
 
 // Remark is what the evidence says in a line.
