@@ -10,12 +10,13 @@ type Stage struct {
 	// Takes says which requirements belong to it. Each belongs to the first stage
 	// that takes it.
 	Takes func(Spec) bool
+	Of    []string // what StageOf was given
 }
 
 // StageOf makes a stage of whole sections, and of single requirements written as
 // section/name.
 func StageOf(title, learn string, of ...string) Stage {
-	return Stage{Title: title, Learn: learn, Takes: func(s Spec) bool {
+	return Stage{Title: title, Learn: learn, Of: of, Takes: func(s Spec) bool {
 		return slices.Contains(of, s.Section()) || slices.Contains(of, s.Section()+"/"+s.Name())
 	}}
 }

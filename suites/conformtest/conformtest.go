@@ -175,9 +175,9 @@ func (r *run) carryOut(t *testing.T, plan suites.Plan, all int) {
 	counts := done.Summary.Counts
 	switch {
 	case len(done.Results) == 0:
-		t.Fatalf("conformtest: %s", done.Summary.Cause)
+		t.Fatalf("conformtest: %s", report.Headline(done))
 	case done.Summary.ExitCode > 2 && done.Summary.Cause != "":
-		t.Errorf("conformtest: %s", done.Summary.Cause) // the target died, the time was spent
+		t.Errorf("conformtest: %s", report.Headline(done)) // the target died, the time was spent
 	case counts[specs.Blocked] > 0 && counts[specs.Fail]+counts[specs.Error] == 0:
 		t.Errorf("conformtest: %d of the selected requirements could not be judged", counts[specs.Blocked])
 	}

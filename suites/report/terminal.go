@@ -666,7 +666,7 @@ func (p *page) sections(r *Report) {
 }
 
 // Headline says in one line what the run amounts to.
-func Headline(r *Report) string { return clean(headline(r)) }
+func Headline(r *Report) string { return notCommand(clean(headline(r))) }
 
 func headline(r *Report) string {
 	counts := Count(r.Results)
@@ -807,7 +807,7 @@ func deselected(res Result) bool {
 }
 
 // Remark is what the evidence says in a line.
-func Remark(res Result) string { return shorten(clean(remark(res)), maxValue) }
+func Remark(res Result) string { return notCommand(shorten(remark(res), maxValue)) }
 
 func remark(res Result) string {
 	text := ""
