@@ -241,8 +241,10 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 		// The look whether anybody is there leaves by the protocol's door.
 		env := s.env()
 		env.Dialer, env.Timing = d, timingFor(0, r.plan.Pace)
+		there := false
 		reached := specs.Run(ctx, s.inquiry("reach", func(c *specs.Case) {
 			client := c.Dial()
+			there = !a.Datagram() // whatever it says then, a greeting where none is due too
 			switch {
 			case a.Datagram():
 				// Only an answer, or the system's word that nobody listens,
@@ -255,7 +257,7 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 				client.Answered(env.Timing.Quiet)
 			}
 		}), env)
-		if reached.Verdict != specs.Pass {
+		if reached.Verdict != specs.Pass && !there {
 			return nil, fmt.Errorf("cannot reach %s: %s", a, reason(reached.Reason.Received))
 		}
 		return s, nil
