@@ -112,7 +112,7 @@ func (o Options) plan() (suites.Plan, error) {
 	if o.Target != "" {
 		address, err := target.ParseAddress(o.Target)
 		if err != nil {
-			return p, fmt.Errorf("Target: %w", err)
+			return p, fmt.Errorf("the Target of the options: %w", err)
 		}
 		p.Target = &address
 	}

@@ -62,7 +62,7 @@ func (p *page) stages(r *Report) {
 				}
 			}
 		}
-		sign, c, text := "-", plain, "nothing of it can be judged on this target"
+		sign, c, text := "-", plain, "does not apply to this target"
 		counts := Count(results)
 		switch s.State {
 		case StageMet:
@@ -81,7 +81,11 @@ func (p *page) stages(r *Report) {
 			sign, text = "·", fmt.Sprintf("%s, not yet", count(len(results), "requirement", "requirements"))
 		}
 		title := shorten(s.Title, 40)
-		p.marked(c, sign, fmt.Sprintf(" %2d  %s%s   %s", s.Number, title, strings.Repeat(" ", longest-columns(title)), text))
+		lines := wrap(text, p.width-longest-9)
+		p.marked(c, sign, fmt.Sprintf(" %2d  %s%s   %s", s.Number, title, strings.Repeat(" ", longest-columns(title)), lines[0]))
+		for _, l := range lines[1:] {
+			p.line(strings.Repeat(" ", longest+9) + l)
+		}
 	}
 	p.space()
 	if at := unmet(r); at != nil {
