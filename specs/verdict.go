@@ -68,6 +68,7 @@ type Reason struct {
 	Received string   // what came instead, quoted, and when
 	Diff     *Difference
 	Hint     string // the likely cause
+	SeenIn   string // the requirement in whose case it was seen, where several are judged together
 }
 
 // Difference is the first byte at which the answer is not what was expected.

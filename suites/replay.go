@@ -12,8 +12,8 @@ import (
 
 // PlanAgain is the plan that runs one requirement of a report once more, on the
 // same target with the same input: seed, dialects, and the schedule that several
-// clients kept to. It is an error if the report does not hold the requirement, or
-// nothing was run for it.
+// clients kept to; and with it the one in whose case the failure was seen. It is an
+// error if the report does not hold the requirement, or nothing was run for it.
 func PlanAgain(r *report.Report, id string) (Plan, report.Result, error) {
 	var before report.Result
 	for _, res := range r.Results {
@@ -40,6 +40,9 @@ func PlanAgain(r *report.Report, id string) (Plan, report.Result, error) {
 		p.Target = &address
 	default:
 		p.Exec = started
+	}
+	if before.Reason != nil && before.Reason.SeenIn != "" {
+		p.Only = append(p.Only, before.Reason.SeenIn) // alone it would see nothing
 	}
 	if before.Schedule != nil {
 		p.Again = map[string]specs.Schedule{id: *before.Schedule}

@@ -1,10 +1,13 @@
 package suites_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
 
+	"conform/impl"
+	"conform/impl/websocket"
 	"conform/specs"
 	"conform/suites"
 	"conform/suites/report"
@@ -51,5 +54,31 @@ func TestAGreetingIsNoAbsence(t *testing.T) {
 	}
 	if res := find(r, "zen/framing/no-greeting"); res.Verdict != specs.Fail || r.Summary.ExitCode != 1 || strings.Contains(r.Summary.Cause, "cannot reach") {
 		t.Errorf("%s, exit code %d, %s", res.Verdict, r.Summary.ExitCode, r.Summary.Cause)
+	}
+}
+
+// A rule for everything that a server sends may be broken in the case of another
+// requirement: that one is run again, too.
+func TestReplayOfWhatAnotherCaseShows(t *testing.T) {
+	t.Parallel()
+	const rule, elsewhere = "websocket/framing/server-lengths-minimal", "websocket/framing/lengths-around-256"
+	// A text of 256 bytes, and the same with a length of 64 bits.
+	const right, wrong = "\x81\x7e\x01\x00", "\x81\x7f\x00\x00\x00\x00\x00\x00\x01\x00"
+	address := start(t, func() impl.Handler {
+		return changed{websocket.New(websocket.Bundled()), nil, func(p []byte) []byte {
+			return bytes.ReplaceAll(p, []byte(right), []byte(wrong))
+		}}
+	}, nil)
+	r := run(t, suites.Plan{Target: address, Protocol: "websocket", Only: []string{rule, elsewhere}})
+	before := find(r, rule)
+	if before.Verdict != specs.Fail || before.Reason.SeenIn != elsewhere || !strings.Contains(before.Replay, "--only "+elsewhere) {
+		t.Fatalf("%s, %+v, %s", before.Verdict, before.Reason, before.Replay)
+	}
+	plan, before, err := suites.PlanAgain(r, rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sentence, again := suites.Compare(before, find(run(t, plan), rule)); !again || !strings.HasSuffix(sentence, "fails again, as in the report") {
+		t.Error(sentence)
 	}
 }

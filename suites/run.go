@@ -460,7 +460,7 @@ func (r *run) result(j *job) report.Result {
 	out := report.Result{
 		ID: s.ID, Protocol: s.Protocol(), Section: s.Section(), Level: s.Level, Clause: s.Clause, Covers: s.Covers, Title: s.Title,
 		Verdict: res.Verdict, DurationMS: ms(res.Duration), Attempts: j.attempts, Notes: res.Notes,
-		Schedule: res.Schedule, Transcript: events(res.Transcript), Replay: r.replay(s.ID),
+		Schedule: res.Schedule, Transcript: events(res.Transcript), Replay: r.replay(s.ID, res.Reason.SeenIn),
 	}
 	if len(r.jobs) > briefFrom && !failed(res.Verdict) && res.Verdict != specs.Error {
 		out.Transcript = brief(out.Transcript)
@@ -474,6 +474,9 @@ func (r *run) result(j *job) report.Result {
 	if reason := res.Reason; reason.Code != "" {
 		out.Reason = &report.Reason{Code: reason.Code, Message: reason.Message, Sent: reason.Sent,
 			Expected: reason.Expected, Received: reason.Received, Hint: reason.Hint}
+		if reason.SeenIn != s.ID {
+			out.Reason.SeenIn = reason.SeenIn
+		}
 		if d := reason.Diff; d != nil {
 			out.Reason.FirstDifference = &report.Difference{Offset: d.Offset, Expected: d.Expected, Received: d.Received}
 		}
@@ -524,8 +527,9 @@ func brief(all []report.Event) []report.Event {
 	return cut
 }
 
-// replay is the command line that runs one requirement again.
-func (r *run) replay(id string) string {
+// replay is the command line that runs one requirement again, and the one in whose
+// case was seen what is wrong, if that is another one.
+func (r *run) replay(id, seenIn string) string {
 	args := []string{"conform"}
 	switch {
 	case r.plan.Target != nil:
@@ -548,7 +552,11 @@ func (r *run) replay(id string) string {
 	if r.plan.Pace != 1 {
 		args = append(args, "--pace", strconv.FormatFloat(r.plan.Pace, 'g', -1, 64))
 	}
-	return strings.Join(append(args, "--only", id, "--seed", strconv.FormatInt(r.plan.Seed, 10), "-v"), " ")
+	args = append(args, "--only", id)
+	if seenIn != "" && seenIn != id {
+		args = append(args, "--only", seenIn)
+	}
+	return strings.Join(append(args, "--seed", strconv.FormatInt(r.plan.Seed, 10), "-v"), " ")
 }
 
 // quoteArg writes an argument so that a POSIX shell reads it back.

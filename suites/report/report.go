@@ -147,7 +147,8 @@ type Reason struct {
 	Expected        []string    `json:"expected"`           // every outcome that was allowed
 	Received        string      `json:"received,omitempty"` // quoted
 	FirstDifference *Difference `json:"first_difference,omitempty"`
-	Hint            string      `json:"hint,omitempty"` // the likely cause
+	Hint            string      `json:"hint,omitempty"`    // the likely cause
+	SeenIn          string      `json:"seen_in,omitempty"` // the ID of the requirement whose case showed it, if it was another one
 }
 
 // Schedule is what several clients did, one step after the other: the smallest
