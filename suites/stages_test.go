@@ -44,21 +44,6 @@ func TestStagesTakeEverything(t *testing.T) {
 	}
 }
 
-func faulty(t *testing.T, protocol, name string) *target.Address {
-	t.Helper()
-	i := slices.IndexFunc(faults.For(protocol), func(f faults.Fault) bool { return f.Name == name })
-	if i < 0 {
-		t.Fatalf("%s has no fault %s", protocol, name)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := faults.For(protocol)[i].Start(ln)
-	t.Cleanup(func() { server.Close() })
-	return &target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}
-}
-
 // states is a letter for each stage: met, unmet, later, none.
 func states(r *report.Report) string {
 	text := ""

@@ -1,6 +1,7 @@
 package conformtest_test
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/onsi/ginkgo/v2"
@@ -28,8 +29,8 @@ var _ = ginkgo.Describe("a suite of one's own", func() {
 })
 
 func TestBesideGinkgo(t *testing.T) {
-	if specsRun > 0 {
-		t.Skip("Ginkgo runs its tree only once, with -count, too")
+	if flag.Lookup("test.count").Value.String() != "1" {
+		t.Skip("Ginkgo refuses to run with -count")
 	}
 	test := func(name string) {
 		t.Run(name, func(t *testing.T) {
