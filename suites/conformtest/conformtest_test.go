@@ -142,7 +142,7 @@ func TestVerdicts(t *testing.T) {
 		{[]string{"CONFORMTEST_SERVER=zen/resets-at-eof", "CONFORMTEST_ONLY=zen/end-of-input/closes"}, true, `(?s)~ zen/end-of-input/closes +SHOULD.*PASS: TestFaulty/zen/end-of-input/closes`},
 		{[]string{"CONFORMTEST_SERVER=zen/resets-at-eof", "CONFORMTEST_ONLY=zen/end-of-input/closes", "CONFORMTEST_STRICT=yes"}, false, `FAIL: TestFaulty/zen/end-of-input/closes`},
 		{[]string{"CONFORMTEST_SERVER=zen/dies-on-reset", "CONFORMTEST_ONLY=zen/robustness/reset-when-idle"}, false, `conformtest: nonconformant: .* the target stopped serving during`},
-		{[]string{"CONFORMTEST_SERVER=zem/reference"}, false, `conformtest: unknown protocol "zem": known are zen`},
+		{[]string{"CONFORMTEST_SERVER=zem/reference"}, false, `conformtest: .*unknown protocol "zem": known are zen`},
 		{[]string{"CONFORMTEST_SERVER=zen/reference", "CONFORMTEST_ONLY=zen/nothing"}, false, `conformtest: --only "zen/nothing" matches no requirement`},
 		{[]string{"CONFORMTEST_SERVER=zen/reference", "CONFORM_SEED=x"}, false, `conformtest: CONFORM_SEED="x": write a number`},
 	} {
