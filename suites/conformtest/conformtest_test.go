@@ -178,6 +178,24 @@ func reference(t *testing.T, protocol string) string {
 	return ln.Addr().String()
 }
 
+// A command is started, tested and stopped: here the server is this test, too.
+func TestExec(t *testing.T) {
+	if os.Getenv("CONFORMTEST_SERVES") != "" {
+		ln, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-faults.Reference("zen").Start(ln).Done() // until it is stopped
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CONFORMTEST_SERVES", "yes")
+	conformtest.Run(t, conformtest.Options{Protocol: "zen", Exec: "'" + exe + "' -test.run=^TestExec$ -test.timeout=30s", Only: []string{"zen/messages"}})
+}
+
 // The README shows the worked example as it is compiled and run here.
 func TestReadme(t *testing.T) {
 	t.Parallel()
