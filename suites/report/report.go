@@ -2,6 +2,7 @@
 //
 // There is one model, Report, and one file per format (HTML, which has pictures,
 // takes those that begin with html), each a function of the model and a writer.
+// Matrix is several reports, of as many targets, and where they disagree.
 // The model is also the JSON report, so that every format can be made from a
 // stored one. Nothing here judges: verdicts come in, and the summary is counted
 // from them. Whatever a target sent reaches an output only in quoted form.
@@ -23,8 +24,9 @@ type Report struct {
 	Target  Target   `json:"target"`
 	Run     Run      `json:"run"`
 	Summary Summary  `json:"summary"`
-	Results []Result `json:"results"`         // in the order of the standard
-	Scale   *Scale   `json:"scale,omitempty"` // of a run with many clients, which judges no requirement
+	Results []Result `json:"results"`          // in the order of the standard
+	Scale   *Scale   `json:"scale,omitempty"`  // of a run with many clients, which judges no requirement
+	Stages  []Stage  `json:"stages,omitempty"` // of a run in stages, in their order
 }
 
 // Tool says which conform made the report.
@@ -146,7 +148,8 @@ type Reason struct {
 	Expected        []string    `json:"expected"`           // every outcome that was allowed
 	Received        string      `json:"received,omitempty"` // quoted
 	FirstDifference *Difference `json:"first_difference,omitempty"`
-	Hint            string      `json:"hint,omitempty"` // the likely cause
+	Hint            string      `json:"hint,omitempty"`    // the likely cause
+	SeenIn          string      `json:"seen_in,omitempty"` // the ID of the requirement whose case showed it, if it was another one
 }
 
 // Schedule is what several clients did, one step after the other: the smallest
