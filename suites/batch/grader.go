@@ -32,11 +32,14 @@ type Grader struct {
 	Tier   sandbox.Tier // of their boxes; empty is the best there is
 	Show   []string     // files and folders of this machine that boxes show, such as compilers
 	Tool   report.Tool
-	Jobs   int    // cases at a time; 0 is the default of a run
+	Jobs   int    // requirements at a time; 0 is the default of a run
 	Folder string // for private copies, which are taken away again
 	// Alone, if there is one, runs do when nothing else is graded on this
-	// machine: what ran out of time is tried once more so before it counts.
+	// machine: what ran out of time, or waited in vain on a machine that was too
+	// busy, is tried once more so before it counts.
 	Alone func(ctx context.Context, do func() error) error
+
+	pulse func() (worst func() time.Duration) // takePulse, but in tests
 }
 
 // Grade grades the submission in a folder or archive. An error is of the machine,
@@ -91,8 +94,14 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 			return done(nil, grade.BuildFailed, cause)
 		}
 	}
+	pulse := g.pulse
+	if pulse == nil {
+		pulse = takePulse
+	}
+	late := pulse()
 	runs, cause, err := g.test(ctx, taken.Dir, recipe)
-	if err == nil && cause == nil && overran(runs) && g.Alone != nil {
+	inDoubt := late() > starved && (waited(runs) || cause != nil && cause.Code == sandbox.NotListening)
+	if err == nil && g.Alone != nil && (inDoubt || cause == nil && overran(runs)) {
 		err = g.Alone(ctx, func() (err error) {
 			runs, cause, err = g.test(ctx, taken.Dir, recipe)
 			return err
