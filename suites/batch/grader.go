@@ -32,7 +32,6 @@ type Grader struct {
 	Tier   sandbox.Tier // of their boxes; empty is the best there is
 	Show   []string     // files and folders of this machine that boxes show, such as compilers
 	Tool   report.Tool
-	Jobs   int    // requirements at a time; 0 is the default of a run
 	Folder string // for private copies, which are taken away again
 	// Alone, if there is one, runs do when nothing else is graded on this
 	// machine: what ran out of time, or waited in vain on a machine that was too
@@ -99,11 +98,16 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 		pulse = takePulse
 	}
 	late := pulse()
-	runs, cause, err := g.test(ctx, taken.Dir, recipe)
+	jobs := 0
+	runs, cause, err := g.test(ctx, taken.Dir, recipe, jobs)
+	if err == nil && cause == nil && entangled(runs) {
+		jobs = 1
+		runs, cause, err = g.test(ctx, taken.Dir, recipe, jobs)
+	}
 	inDoubt := late() > starved && (waited(runs) || cause != nil && cause.Code == sandbox.NotListening)
 	if err == nil && g.Alone != nil && (inDoubt || cause == nil && overran(runs)) {
 		err = g.Alone(ctx, func() (err error) {
-			runs, cause, err = g.test(ctx, taken.Dir, recipe)
+			runs, cause, err = g.test(ctx, taken.Dir, recipe, jobs)
 			return err
 		})
 		f.Overrun = grade.OfSubmission
@@ -179,8 +183,9 @@ func (g *Grader) build(ctx context.Context, dir string, recipe grade.Recipe) (*g
 // buildDisk is how much a build may write, in bytes.
 const buildDisk = 1 << 30
 
-// test runs the requirements of the rubric, once for each draw.
-func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (runs []*report.Report, cause *grade.Cause, err error) {
+// test runs the requirements of the rubric, once for each draw, so many at a time;
+// 0 is as many as a run takes.
+func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs int) (runs []*report.Report, cause *grade.Cause, err error) {
 	rubric := g.Scheme.Rubric
 	until := time.Now().Add(recipe.RunBudget)
 	for _, seed := range grade.Seeds(g.Seed, rubric.Draws) {
@@ -189,7 +194,7 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (run
 		o.Limits.Wall, o.Limits.CPU = recipe.RunBudget+time.Minute, recipe.RunBudget
 		plan := suites.Plan{
 			Exec: recipe.Start, Protocol: rubric.Protocol, Dialects: rubric.Dialects(), Only: g.Scheme.IDs(),
-			Strict: rubric.Strict, Seed: seed, Jobs: g.Jobs, Tool: g.Tool,
+			Strict: rubric.Strict, Seed: seed, Jobs: jobs, Tool: g.Tool,
 			// The first draw has to run whatever became of the clock.
 			Timeout: max(time.Until(until), time.Second),
 			Start: func(ctx context.Context) (suites.Server, error) {
@@ -230,6 +235,19 @@ func startHint(recipe grade.Recipe) string {
 		return fmt.Sprintf("start it with %q and see that it listens on port %d", recipe.Start, recipe.Port)
 	}
 	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it listens there", recipe.Start)
+}
+
+// entangled says whether one requirement may have had a part in what came of
+// another beside it: the server has died, or said something wrong, which it may
+// have kept from another client. Which one that met is another matter each time,
+// so such a server is judged by one requirement at a time. One that only keeps
+// silent is not: that takes minutes, and is the same.
+func entangled(runs []*report.Report) bool {
+	return slices.ContainsFunc(runs, func(r *report.Report) bool {
+		return len(r.Target.Exits) > 0 || slices.ContainsFunc(r.Results, func(res report.Result) bool {
+			return (res.Verdict == specs.Fail || res.Verdict == specs.NonStrict) && res.Reason != nil && !slices.Contains(waits, res.Reason.Code)
+		})
+	})
 }
 
 // overran says whether a run ended before everything was judged.

@@ -94,9 +94,7 @@ func (w *worker) grader(ctx context.Context, j queue.Job) (*Grader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the batch's rubric: %w", err)
 	}
-	// One requirement at a time: what a weak server has done is then known of each,
-	// and the same the next time. Others are graded meanwhile.
-	g := &Grader{Scheme: scheme, Seed: s.Seed, Due: s.Due, Tier: s.Tier, Show: s.Show, Tool: s.Tool, Jobs: 1, Folder: w.options.Folder}
+	g := &Grader{Scheme: scheme, Seed: s.Seed, Due: s.Due, Tier: s.Tier, Show: s.Show, Tool: s.Tool, Folder: w.options.Folder}
 	clear(w.batches) // a worker serves one batch after the other
 	w.batches[j.BatchID()] = g
 	return g, nil
