@@ -83,6 +83,9 @@ const (
 	gapFloor    = 4 * time.Millisecond
 	leaveFloor  = 200 * time.Millisecond
 
+	// dying is how long a server may take to die of what has been done to it.
+	dying = 25 * time.Millisecond
+
 	// maxClients is how many connections are held open at most. Some
 	// libraries stop at 40 by default, which is no fault of the server.
 	maxClients = 32
@@ -371,6 +374,15 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 		return false, false
 	}
 	problem := ""
+	if s.process != nil && code == "" {
+		// What kills a server does so in its own time: it must not be taken for
+		// the doing of the next requirement.
+		select {
+		case <-s.process.Exited():
+		case <-time.After(dying):
+		case <-ctx.Done():
+		}
+	}
 	if s.exited() {
 		problem = "the server has exited"
 	} else {
