@@ -216,7 +216,7 @@ func (c *corpusRun) handIn(number int) (folder string, entries []entry) {
 			}
 		}
 	}
-	// Work that nobody else may read, beside that of the others.
+	// What no submission may read, beside their folders.
 	secret := filepath.Join(c.dir, "submissions", "secret")
 	if err := os.WriteFile(secret, []byte(c.secret), 0o644); err != nil {
 		c.t.Fatal(err)
@@ -343,7 +343,7 @@ func (c *corpusRun) judge(rubric string, entries []entry, out string, all map[st
 		}
 		g := grades[at]
 		all[rubric+" "+name] = g
-		lost, left := "", g.Max
+		left := g.Max
 		var notMet []string
 		for _, l := range g.Lines {
 			if l.Status != grade.Met && !l.Bonus {
@@ -351,7 +351,8 @@ func (c *corpusRun) judge(rubric string, entries []entry, out string, all map[st
 				notMet = append(notMet, fmt.Sprintf("%s %v", l.ID, l.Points))
 			}
 		}
-		if lost = strings.Join(notMet, ", "); e.code != "" {
+		lost := strings.Join(notMet, ", ")
+		if e.code != "" {
 			lost = ""
 		}
 		code, message := "", ""
@@ -377,11 +378,6 @@ func (c *corpusRun) judge(rubric string, entries []entry, out string, all map[st
 			}
 		}
 		c.t.Logf("%-36q %5.1f s %6.2f", e.name, g.DurationMS/1000, g.Score)
-		if p := os.Getenv("DUMP"); p != "" {
-			f, _ := os.OpenFile(p, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-			fmt.Fprintf(f, "%s\t%q\t%q\t%s\t%.1f\n", rubric, e.name, e.lost, lost, g.DurationMS/1000)
-			f.Close()
-		}
 	}
 	c.harmless(out)
 }

@@ -13,7 +13,7 @@ const (
 	beat = 20 * time.Millisecond
 	// starved is how late a beat may be before the waits of a run are in doubt: the
 	// shortest that costs points is 400 ms.
-	starved = 200 * time.Millisecond
+	starved = 400 * time.Millisecond
 )
 
 // takePulse measures how late this process comes to run on its machine, until the
