@@ -240,15 +240,30 @@ func startHint(recipe grade.Recipe) string {
 // entangled says whether one requirement may have had a part in what came of
 // another beside it: the server has died, or said something wrong, which it may
 // have kept from another client. Which one that met is another matter each time,
-// so such a server is judged by one requirement at a time. One that only keeps
-// silent is not: that takes minutes, and is the same.
+// so such a server is judged by one requirement at a time. One that keeps silent
+// most of the time is not: that would take minutes, and is the same.
 func entangled(runs []*report.Report) bool {
-	return slices.ContainsFunc(runs, func(r *report.Report) bool {
-		return len(r.Target.Exits) > 0 || slices.ContainsFunc(r.Results, func(res report.Result) bool {
-			return (res.Verdict == specs.Fail || res.Verdict == specs.NonStrict) && res.Reason != nil && !slices.Contains(waits, res.Reason.Code)
-		})
-	})
+	spoken, silent := 0, 0
+	for _, r := range runs {
+		spoken += len(r.Target.Exits)
+		for _, res := range r.Results {
+			if res.Verdict != specs.Fail && res.Verdict != specs.NonStrict || res.Reason == nil {
+				continue
+			}
+			switch code := res.Reason.Code; {
+			case code == specs.NoAnswer, code == specs.PartialAnswer, code == specs.NotClosed:
+				silent++
+			case !slices.Contains(waits, code):
+				spoken++
+			}
+		}
+	}
+	return spoken > 0 && silent <= maxSilent*len(runs)
 }
+
+// maxSilent is how many requirements of a run may be waited for a second time, one
+// after the other: each takes seconds.
+const maxSilent = 10
 
 // overran says whether a run ended before everything was judged.
 func overran(runs []*report.Report) bool {
