@@ -46,7 +46,7 @@ var wrongZen = []entry{
 	{name: "closes-after-the-answer-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "client.sendall(answer(bytes(question)))\n                    return"}, lost: "answers 2.5, details 2.5, framing 6.67, messages 4, end-of-input 2.86, robustness 0, together 2, many 3.33, any-order 0"},
 	{name: "greets-go", base: "zen.go", edits: []string{"	in := bufio.NewReader(conn)\n", "	in := bufio.NewReader(conn)\n	io.WriteString(conn, \"Hello.\")\n"}, lost: "first 0, answers 0, details 0, framing 0, messages 0, end-of-input 0, robustness 0, together 0, many 0, any-order 0"},
 	{name: "shared-buffer-py", base: "zen.py", edits: []string{"def converse(client):\n    try:", "rest = bytearray()\n\n\ndef converse(client):\n    global rest\n    try:", "            rest = bytearray()\n", ""}, lost: "answers 12.5, end-of-input 7.14, robustness 5, together 6, any-order 0"},
-	{name: "slow-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "time.sleep(0.01)\n                        client.sendall(answer(bytes(question)))", "import threading", "import threading\nimport time"}, lost: "?"},
+	{name: "slow-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "time.sleep(0.01)\n                        client.sendall(answer(bytes(question)))", "import threading", "import threading\nimport time"}},
 	{name: "aborts-on-long-questions-c", base: "zen.c", edits: []string{"question = realloc(question, size *= 2)", "abort()"}, lost: "messages 6"},
 	{name: "hangs-up-on-long-questions-c", base: "zen.c", edits: []string{"if (used == size) question = realloc(question, size *= 2);", "if (used == size) goto out;"}, lost: "messages 6"},
 	{name: "text-only-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.decode().encode(),"}, lost: "messages 8"},
@@ -137,31 +137,31 @@ var echoes = []entry{
 	{name: "threads-py", base: "echo.py", daily: true},
 	{name: "event-loop-js", base: "echo.js"},
 	{name: "goroutines-go", base: "echo.go"},
-	{name: "no-line-end-py", base: "echo.py", edits: []string{`{ascii(text)}\r\n"`, `{ascii(text)}"`}, lost: "?"},
-	{name: "plain-quotes-py", base: "echo.py", edits: []string{`{ascii(text)}`, `'{text}'`}, lost: "?"},
-	{name: "quit-in-any-case-go", base: "echo.go", edits: []string{`text == "quit"`, `strings.EqualFold(text, "quit")`}, lost: "?"},
-	{name: "read-is-a-line-py", base: "echo.py", edits: []string{`for line in client.makefile("rb"):`, `while line := client.recv(4096):`}, lost: "?"},
+	{name: "no-line-end-py", base: "echo.py", edits: []string{`{ascii(text)}\r\n"`, `{ascii(text)}"`}, lost: "first 0, answers 0, details 0, blanks 0, framing 0, quit 5, end-of-input 0.71, robustness 0, together 0, many 0, any-order 0"},
+	{name: "plain-quotes-py", base: "echo.py", edits: []string{`{ascii(text)}`, `'{text}'`}, lost: "blanks 4.44"},
+	{name: "quit-in-any-case-go", base: "echo.go", edits: []string{`text == "quit"`, `strings.EqualFold(text, "quit")`}, lost: "quit 13.75"},
+	{name: "read-is-a-line-py", base: "echo.py", edits: []string{`for line in client.makefile("rb"):`, `while line := client.recv(4096):`}, lost: "blanks 9.44, framing 6.67, quit 11.25, together 5.45, any-order 0"},
 	{name: "scanner-go", base: "echo.go", edits: []string{
 		"in := bufio.NewReader(conn)", "in := bufio.NewScanner(conn)",
-		"line, err := in.ReadString('\\n')\n		if err != nil && line == \"\" {", "if !in.Scan() {", "TrimRightFunc(line", "TrimRightFunc(in.Text()"}, lost: "?"},
-	{name: "dies-of-bad-text-py", base: "echo.py", edits: []string{`line.decode(errors="replace").rstrip()`, "line.decode().rstrip()", "except OSError:\n        pass", "except OSError:\n        pass\n    except ValueError:\n        os._exit(1)"}, lost: "?"},
+		"line, err := in.ReadString('\\n')\n		if err != nil && line == \"\" {", "if !in.Scan() {", "TrimRightFunc(line", "TrimRightFunc(in.Text()"}, lost: "framing 18.33"},
+	{name: "dies-of-bad-text-py", base: "echo.py", edits: []string{`line.decode(errors="replace").rstrip()`, "line.decode().rstrip()", "except OSError:\n        pass", "except OSError:\n        pass\n    except ValueError:\n        os._exit(1)"}, lost: "robustness 6.25"},
 }
 
 var calculators = []entry{
 	{name: "threads-py", base: "calc.py"},
 	{name: "goroutines-go", base: "calc.go"},
-	{name: "shared-mode-py", base: "calc.py", edits: []string{"    mode = b\"sum\"\n    try:", "    global mode\n    try:", "\n\ndef converse", "\nmode = b\"sum\"\n\n\ndef converse"}, lost: "?"},
-	{name: "no-greeting-py", base: "calc.py", edits: []string{"            client.sendall(b\"<welcome: starting in sum mode>\\n\")\n", ""}, lost: "?"},
-	{name: "floats-py", base: "calc.py", edits: []string{"int(n) for n", "float(n) for n", "sum(numbers)}", "sum(numbers):.0f}", "math.prod(numbers)}", "math.prod(numbers):.0f}"}, lost: "?"},
-	{name: "hangs-up-on-errors-go", base: "calc.go", edits: []string{"say(\"ERROR. Enter only integers separated by commas\\n\")", "return"}, lost: "?"},
+	{name: "shared-mode-py", base: "calc.py", edits: []string{"    mode = b\"sum\"\n    try:", "    global mode\n    try:", "\n\ndef converse", "\nmode = b\"sum\"\n\n\ndef converse"}, lost: "sums 1.67, modes 6.67, errors 0, odd-errors 0, numbers 0, framing 0.91, quit 3.33, endings 0.29, together 0, many 0, any-order 0"},
+	{name: "no-greeting-py", base: "calc.py", edits: []string{"            client.sendall(b\"<welcome: starting in sum mode>\\n\")\n", ""}, lost: "greeting 0, sums 0, modes 0, errors 0, odd-errors 0, numbers 0, framing 0, quit 0, endings 0, together 0, many 0, any-order 0"},
+	{name: "floats-py", base: "calc.py", edits: []string{"int(n) for n", "float(n) for n", "sum(numbers)}", "sum(numbers):.0f}", "math.prod(numbers)}", "math.prod(numbers):.0f}"}, lost: "sums 8.33, numbers 2.5, endings 4.41, together 8.46"},
+	{name: "hangs-up-on-errors-go", base: "calc.go", edits: []string{"say(\"ERROR. Enter only integers separated by commas\\n\")", "return"}, lost: "greeting 7.5, sums 9.17, modes 5.56, errors 0, odd-errors 0, numbers 7.5, framing 8.18, quit 6.67"},
 }
 
 var rawEchoes = []entry{
 	{name: "threads-c", base: "raw.c"},
 	{name: "pipes-js", base: "raw.js"},
 	{name: "select-py", base: "raw.py"},
-	{name: "strings-c", base: "raw.c", edits: []string{"for (ssize_t sent = 0; sent < n;) {", "data[n] = 0;\n    n = (ssize_t)strlen(data);\n    for (ssize_t sent = 0; sent < n;) {", "data, sizeof data, 0", "data, sizeof data - 1, 0", "#include <stdlib.h>", "#include <stdlib.h>\n#include <string.h>"}, lost: "?"},
-	{name: "text-js", base: "raw.js", edits: []string{"socket.pipe(socket);", `socket.on("data", (data) => socket.write(data.toString()));` + "\n" + `socket.on("end", () => socket.end());`}, lost: "?"},
+	{name: "strings-c", base: "raw.c", edits: []string{"for (ssize_t sent = 0; sent < n;) {", "data[n] = 0;\n    n = (ssize_t)strlen(data);\n    for (ssize_t sent = 0; sent < n;) {", "data, sizeof data, 0", "data, sizeof data - 1, 0", "#include <stdlib.h>", "#include <stdlib.h>\n#include <string.h>"}, lost: "bytes 12, meaning 8.33, segments 8.33, lengths 11.25, end-of-input 4.55, robustness 0, together 6.67"},
+	{name: "text-js", base: "raw.js", edits: []string{"socket.pipe(socket);", `socket.on("data", (data) => socket.write(data.toString()));` + "\n" + `socket.on("end", () => socket.end());`}, lost: "bytes 10, meaning 6.67, segments 8.33, lengths 11.25, end-of-input 4.55, robustness 0, together 6.67"},
 }
 
 var webSockets = []entry{
