@@ -67,6 +67,7 @@ type Reason struct {
 	Received string   // what came instead, quoted, and when
 	Diff     *Difference
 	Hint     string // the likely cause
+	Events   int    // how many events the transcript had then: what follows is taking leave
 }
 
 // Difference is the first byte at which the answer is not what was expected.

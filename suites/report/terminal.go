@@ -364,6 +364,22 @@ func (p *page) card(res Result) {
 		// Never wrapped: it is there to be copied.
 		p.line(fmt.Sprintf("    %-8s  %s", "again", shorten(res.Replay, maxReplay)))
 	}
+	if !met && res.Recipe != nil {
+		p.recipe(*res.Recipe)
+	}
+}
+
+// recipe writes how to do it without conform. A long one, such as a WebSocket
+// handshake and frames, is for who asks for everything: a card has to stay short.
+func (p *page) recipe(r Recipe) {
+	command := shorten(r.Command, maxRecipe)
+	if !p.verbose && columns(command) > 2*p.width {
+		return
+	}
+	p.line(fmt.Sprintf("    %-8s  %s", "by hand", command)) // never wrapped either
+	if r.Note != "" && p.verbose {
+		p.labelled("", "("+r.Note+")", 2)
+	}
 }
 
 // cardHead is the ID, and the level and clause at the right edge.
