@@ -101,7 +101,8 @@ type htmlResult struct {
 	Meta                                   []string
 	Evidence                               []htmlEvidenceRow
 	Schedule                               []string
-	Tally, Again, Left                     string
+	Tally, Again, ByHand, Left             string
+	ByHandNote                             string
 	Diagram                                template.HTML
 	BytesTitle                             string
 	Several                                bool
@@ -571,6 +572,9 @@ func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) h
 	}
 	if (failed || res.Verdict == specs.NonStrict || res.Verdict == specs.Error || res.known(ExpectedFail)) && res.Replay != "" {
 		card.Again = shorten(res.Replay, maxReplay)
+	}
+	if r := res.Recipe; r != nil {
+		card.ByHand, card.ByHandNote = shorten(r.Command, maxRecipe), shorten(r.Note, maxValue)
 	}
 	if len(res.Transcript) == 0 {
 		return card

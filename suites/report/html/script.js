@@ -59,6 +59,22 @@
     form.hidden = false;
     apply();
   }
+  // What is there to be pasted gets a button; without a script it is selected by a click.
+  for (const place of document.querySelectorAll(".paste")) {
+    const button = document.createElement("button"), code = place.querySelector("code");
+    button.type = "button";
+    button.textContent = "copy";
+    button.addEventListener("click", async () => {
+      let done = true;
+      try { await navigator.clipboard.writeText(code.textContent); } catch {
+        getSelection().selectAllChildren(code);
+        done = document.execCommand("copy");
+      }
+      button.textContent = done ? "copied" : "selected";
+      setTimeout(() => { button.textContent = "copy"; }, 1500);
+    });
+    place.append(button);
+  }
   addEventListener("hashchange", reveal);
   document.addEventListener("click", (e) => {
     const a = e.target.closest("a");
