@@ -20,6 +20,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites",
 		"suites/scale/bench",
 		"suites/scale suites/baseline",
+		"suites/grade suites/submission",
 		"suites/report",
 		"suites/target",
 		"specs/zen specs/echo specs/calc specs/raw specs/pid specs/sink specs/websocket",
