@@ -213,7 +213,7 @@ func (d *textDrawing) message(r pictureRow, at int, time, whose string) {
 				tip = min(tip, start-3)
 			}
 			for i := left; i <= right; i++ {
-				if r.toServer && i > tip || !r.toServer && i < tip {
+				if r.toServer && i > tip || !r.toServer && i < tip && i > d.last {
 					line.put(i, " ")
 				}
 			}
