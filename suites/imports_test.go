@@ -19,7 +19,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites/selftest",
 		"suites",
 		"suites/scale/bench",
-		"suites/scale suites/baseline",
+		"suites/scale suites/baseline suites/config",
 		"suites/grade suites/submission",
 		"suites/report",
 		"suites/target",

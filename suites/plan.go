@@ -125,7 +125,7 @@ func (p Plan) Check() error {
 	if p.Protocol != "" {
 		found, err := Find(p.Protocol)
 		if err != nil {
-			return err
+			return usagef("--protocol: %s", err)
 		}
 		protocols = []specs.Protocol{found}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"conform/impl/faults"
 	"conform/specs"
@@ -24,6 +25,37 @@ func completeIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDir
 		}
 	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeSelection offers what --only and --skip take: requirements, and the
+// protocols and sections that stand for all of theirs.
+func completeSelection(cmd *cobra.Command, args []string, given string) ([]string, cobra.ShellCompDirective) {
+	choices, directive := completeIDs(cmd, args, given)
+	for _, p := range suites.Protocols() {
+		choices = append(choices, p.Name+"\t"+p.Source)
+		for _, s := range p.Sections {
+			choices = append(choices, p.Name+"/"+s.Name+"\t"+s.Title)
+		}
+	}
+	return choices, directive
+}
+
+// completeRest offers no files where no file is due: the names of what flags
+// take, as the help has them, say where.
+func completeRest(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		what, _ := pflag.UnquoteUsage(f)
+		_, completed := cmd.GetFlagCompletionFunc(f.Name)
+		if !completed && what != "FILE" && what != "command" && what != "address" {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions)
+		}
+	})
+	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, sub := range cmd.Commands() {
+		completeRest(sub)
+	}
 }
 
 // completeList offers protocols and their sections.
@@ -171,7 +203,7 @@ func completeFault(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	return choices, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeSelftest offers protocols with a glob, and faults.
+// completeSelftest offers faults, and the servers that do nothing right.
 func completeSelftest(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -181,6 +213,9 @@ func completeSelftest(_ *cobra.Command, args []string, _ string) ([]string, cobr
 		for _, f := range faults.For(p) {
 			choices = append(choices, p+"/"+f.Name+"\t"+f.Text)
 		}
+	}
+	for _, f := range faults.Degenerate() {
+		choices = append(choices, "degenerate/"+f.Name+"\t"+f.Text)
 	}
 	return choices, cobra.ShellCompDirectiveNoFileComp
 }

@@ -57,6 +57,7 @@ It exits 1 when something fails now that did not, and 0 otherwise.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().StringVar(&color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	registerConfig(cmd)
 	completeColor(cmd)
 	return cmd
 }

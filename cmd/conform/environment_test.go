@@ -29,7 +29,7 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 				variable := environmentName(flag)
 				all[variable] = name
 				t.Setenv(variable, value)
-				if err := fromEnvironment(cmd); err != nil || !flag.Changed {
+				if err := fill(cmd); err != nil || !flag.Changed {
 					t.Errorf("%s=%q does not set --%s: %v", variable, value, name, err)
 				}
 				if many, ok := flag.Value.(pflag.SliceValue); ok && !slices.Equal(many.GetSlice(), []string{"a", "b"}) {
@@ -48,13 +48,13 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 					t.Fatal(err)
 				}
 				before := cmd.Flags().Lookup(name).Value.String()
-				if err := fromEnvironment(cmd); err != nil || cmd.Flags().Lookup(name).Value.String() != before {
+				if err := fill(cmd); err != nil || cmd.Flags().Lookup(name).Value.String() != before {
 					t.Errorf("%s goes before --%s: %v", variable, name, err)
 				}
 
 				// An empty variable is none.
 				t.Setenv(variable, "")
-				if cmd = find(t, path); fromEnvironment(cmd) != nil || cmd.Flags().Changed(name) {
+				if cmd = find(t, path); fill(cmd) != nil || cmd.Flags().Changed(name) {
 					t.Errorf("%s: an empty variable sets --%s", variable, name)
 				}
 				if !flag.Hidden && (!strings.Contains(cmd.UsageString(), "--"+name) || flag.Usage == "") {
@@ -94,4 +94,11 @@ func flagsOf(cmd *cobra.Command) map[string]*pflag.Flag {
 		}
 	})
 	return flags
+}
+
+// fill is what the environment does to flags, some of which may be set.
+func fill(cmd *cobra.Command) error {
+	s := newSettings()
+	s.commandLine(cmd)
+	return s.environment(cmd)
 }

@@ -17,11 +17,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
 	"conform/specs"
 	"conform/suites"
+	"conform/suites/config"
 )
 
 const (
@@ -68,6 +66,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 130
 	default:
 		fmt.Fprintf(stderr, "conform: %s\n", oneLine(err.Error()))
+		if inFile := new(config.Error); errors.As(err, &inFile) {
+			io.WriteString(stderr, inFile.Excerpt())
+		}
 		var fault kitError
 		if errors.As(err, &fault) && !errors.As(err, &usage) {
 			return exitKit
@@ -87,33 +88,6 @@ type kitError struct{ error }
 func oneLine(s string) string {
 	s, _, _ = strings.Cut(s, "\n\n")
 	return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
-}
-
-// fromEnvironment gives every flag that is not on the command line the value of
-// its CONFORM_… variable. A flag that may be repeated takes one value a line.
-func fromEnvironment(cmd *cobra.Command) error {
-	var problem error
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		name := environmentName(f)
-		value, set := os.LookupEnv(name)
-		if f.Changed || !set || value == "" || problem != nil || f.Name == "help" {
-			return
-		}
-		values := []string{value}
-		if _, many := f.Value.(pflag.SliceValue); many {
-			values = strings.Split(strings.TrimSpace(value), "\n")
-		}
-		for _, v := range values {
-			if err := cmd.Flags().Set(f.Name, strings.TrimSpace(v)); err != nil {
-				problem = fmt.Errorf("%s=%s: %w", name, quoted(value), err)
-			}
-		}
-	})
-	return problem
-}
-
-func environmentName(f *pflag.Flag) string {
-	return "CONFORM_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
 func quoted(s string) string { return fmt.Sprintf("%q", s) }

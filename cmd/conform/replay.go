@@ -40,6 +40,7 @@ It exits 1 when the requirement fails again, and 0 when it passes now.`,
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what happened on the wire")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show only whether it is the same")
 	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	registerConfig(cmd)
 	completeColor(cmd)
 	return cmd
 }

@@ -62,6 +62,7 @@ The exit code is that of the run.`,
 	flags.BoolVarP(&verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "show the summary only")
 	flags.StringVar(&color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	registerConfig(cmd)
 	completeColor(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("report", completeReport)
 	return cmd

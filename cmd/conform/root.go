@@ -40,7 +40,8 @@ server, and run everything again, for CI to read as well.
 
 Results go to standard output, everything else to standard error. Every flag has
 an environment variable: --target is CONFORM_TARGET, and so on. The flag goes
-before it; one that may be repeated takes a value a line there.
+before it; one that may be repeated takes a value a line there. A conform.yaml in
+the working directory holds what neither says: conform config shows all of them.
 
 Exit codes: 0 nothing failed · 1 a requirement is broken · 2 wrong usage ·
 3 the target is unreachable or died · 4 a fault of conform · 130 interrupted`
@@ -52,11 +53,13 @@ type runFlags struct {
 	baseline, newBase   string
 	only, skip, reports []string
 	verbose, quiet      bool
+	begin               func() bool // says what is about to be started; false: nothing is
 	plan                suites.Plan
 }
 
 func newRoot() *cobra.Command {
 	var f runFlags
+	s := newSettings()
 	root := &cobra.Command{
 		Use:           "conform",
 		Short:         "Tell whether a network server keeps to its protocol, and show the bytes",
@@ -73,13 +76,25 @@ func newRoot() *cobra.Command {
 			}
 			return nil
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) },
-		RunE:              func(cmd *cobra.Command, _ []string) error { return runPlan(cmd, f) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return s.fill(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.begin = func() bool { s.announce(cmd.ErrOrStderr(), cmd.Flags()); return true }
+			return runPlan(cmd, f)
+		},
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %s --help shows the flags", err, cmd.CommandPath())
 	})
+	f.register(root)
+	root.AddCommand(newList(), newExplain(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newConfig(s), newVersion())
+	root.CompletionOptions.HiddenDefaultCmd = false
+	completeRest(root)
+	return root
+}
+
+// register gives a command the flags of a run.
+func (f *runFlags) register(root *cobra.Command) {
 	flags := root.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls, udp, unix, unixgram, ws or wss URL")
@@ -106,18 +121,17 @@ func newRoot() *cobra.Command {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show every requirement with what happened on the wire")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show the summary only")
 	flags.StringVar(&f.color, "color", "auto", "use colour: `when` is auto, always or never; NO_COLOR is respected")
+	registerConfig(root)
 	completeColor(root)
 	_ = root.RegisterFlagCompletionFunc("edition", cobra.FixedCompletions(fixtures.CloseCodeEditions, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkFlagFilename("baseline", "yaml", "yml")
+	_ = root.MarkFlagFilename("write-baseline", "yaml", "yml")
 	_ = root.MarkFlagFilename("ca", "pem", "crt")
 	_ = root.RegisterFlagCompletionFunc("protocol", completeProtocol)
 	_ = root.RegisterFlagCompletionFunc("dialect", completeDialect)
 	_ = root.RegisterFlagCompletionFunc("report", completeReport)
-	_ = root.RegisterFlagCompletionFunc("only", completeIDs)
-	_ = root.RegisterFlagCompletionFunc("skip", completeIDs)
-	root.AddCommand(newList(), newExplain(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newVersion())
-	root.CompletionOptions.HiddenDefaultCmd = false
-	return root
+	_ = root.RegisterFlagCompletionFunc("only", completeSelection)
+	_ = root.RegisterFlagCompletionFunc("skip", completeSelection)
 }
 
 // runPlan is the main job: validate, run, report.
@@ -186,6 +200,9 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 		return err
 	}
 	defer sinks.close()
+	if !f.begin() {
+		return nil
+	}
 	if sinks.stdout {
 		stdout = stderr // standard output belongs to a report
 	}

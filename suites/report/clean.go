@@ -53,6 +53,10 @@ func dirty(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
+// Clean is what every format does to text that is not ours, for what is shown
+// besides a report.
+func Clean(s string) string { return clean(s) }
+
 // notCommand keeps a line from being taken for a command by a CI system that
 // reads "::error::" at the start of a line, blanks before it or not.
 func notCommand(line string) string {
