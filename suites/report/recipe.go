@@ -262,7 +262,7 @@ func recipeClient(run *recipeRun, at Endpoint) (command string, quiet int, ok bo
 		return "", 0, false
 	}
 	if at.Started {
-		port = `"${PORT:?}"`
+		port = `"${PORT:?where it listens}"`
 	}
 	switch {
 	case at.TLS && (run.half || at.Network != "tcp" || slices.ContainsFunc(run.sent, commandOfOpenSSL)):

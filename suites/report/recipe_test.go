@@ -47,7 +47,7 @@ func TestRecipe(t *testing.T) {
 		"later":          {asked.then(wire.HalfClosed, 1, 80, ""), specs.NoAnswer, here, `{ printf 'a?'; sleep 0.1; } | nc -N -w 2 127.0.0.1 1060 | cat -vet`},
 		"one after the other": {asked.then(wire.Closed, 1, 3, "").then(wire.Connected, 2, 4, "").then(wire.Sent, 2, 4, "b"), specs.NotServing, here,
 			`{ printf 'a?'; sleep 1; } | nc -w 2 127.0.0.1 1060 | cat -vet; { printf 'b'; sleep 1; } | nc -w 2 127.0.0.1 1060 | cat -vet`},
-		"started by conform": {asked, specs.WrongBytes, Endpoint{Network: "tcp", Address: "127.0.0.1:40000", Started: true}, `{ printf 'a?'; sleep 1; } | nc -w 2 127.0.0.1 "${PORT:?}" | cat -vet`},
+		"started by conform": {asked, specs.WrongBytes, Endpoint{Network: "tcp", Address: "127.0.0.1:40000", Started: true}, `{ printf 'a?'; sleep 1; } | nc -w 2 127.0.0.1 "${PORT:?where it listens}" | cat -vet`},
 		"IPv6":               {asked, specs.WrongBytes, Endpoint{Network: "tcp", Address: "[::1]:1060"}, `{ printf 'a?'; sleep 1; } | nc -w 2 ::1 1060 | cat -vet`},
 		"TLS":                {asked, specs.WrongBytes, Endpoint{Network: "tcp", Address: "[::1]:1060", TLS: true}, `{ printf 'a?'; sleep 1; } | openssl s_client -quiet -no_ign_eof -verify_quiet -connect [::1]:1060 | cat -vet`},
 		"datagrams":          {asked.then(wire.Sent, 1, 0.6, "b"), specs.WrongBytes, Endpoint{Network: "udp", Address: "localhost:7"}, `{ printf 'a?'; sleep 0.1; printf 'b'; sleep 1; } | nc -u -w 2 localhost 7 | cat -vet`},
