@@ -431,6 +431,7 @@ func (p *htmlPage) findings(r *Report, refs []string) {
 		}
 		f.at = append(f.at, i)
 	}
+	all = inOneWay(r, all)
 	slices.SortStableFunc(all, func(a, b *htmlFinding) int {
 		return cmp.Or(slices.Index(rank, a.class)-slices.Index(rank, b.class), len(b.at)-len(a.at))
 	})
@@ -463,6 +464,41 @@ func (p *htmlPage) findings(r *Report, refs []string) {
 		}
 		p.Causes = append(p.Causes, cause)
 	}
+}
+
+// inOneWay joins the findings of a server that fails in one way, whatever it is
+// asked: it does not answer, or does not close. What each requirement takes for
+// the likely cause is then beside the point, and the usual causes of the code
+// are the better guess.
+func inOneWay(r *Report, all []*htmlFinding) (joined []*htmlFinding) {
+	const many = 4
+	byCode := map[specs.Code][]*htmlFinding{}
+	for _, f := range all {
+		code := r.Results[f.at[0]].Reason.Code
+		switch code {
+		case specs.NoAnswer, specs.NotClosed, specs.ClosedEarly, specs.ResetEarly:
+			if f.class == "fail" {
+				byCode[code] = append(byCode[code], f)
+			}
+		}
+	}
+	for _, f := range all {
+		code := r.Results[f.at[0]].Reason.Code
+		same := byCode[code]
+		meaning, ok := specs.MeaningOf(code)
+		switch {
+		case !ok || len(same) < many || f.class != "fail":
+			joined = append(joined, f)
+		case f == same[0]:
+			one := &htmlFinding{class: f.class, text: fmt.Sprintf("%s; most often: %s", strings.TrimSuffix(meaning.Text, "."), meaning.Causes[0])}
+			for _, g := range same {
+				one.at = append(one.at, g.at...)
+			}
+			slices.Sort(one.at)
+			joined = append(joined, one)
+		}
+	}
+	return joined
 }
 
 // evidenceKey is what was seen, without the times; empty where that is not
