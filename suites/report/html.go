@@ -22,6 +22,8 @@ import (
 var (
 	//go:embed html/page.html
 	htmlTemplate string
+	//go:embed html/parts.html
+	htmlParts string // that pages have in common
 	//go:embed html/style.css
 	htmlStyle string
 	//go:embed html/script.js
@@ -45,25 +47,45 @@ const (
 
 // htmlPage is what the template shows. Every string in it is clean.
 type htmlPage struct {
+	htmlFrame
+	htmlRun
+	Bar        template.HTML
+	Legend     string // of the counts, where they are a filter
+	Counts     []htmlCount
+	Next       []htmlStep
+	Causes     []htmlCause
+	Scale      *htmlScale
+	Map        []htmlMapped
+	Profiles   []htmlProfile
+	Deselected int
+	Levels     []string
+	Protocols  []htmlProtocol
+}
+
+// htmlFrame is what is around the contents of every page.
+type htmlFrame struct {
 	Policy                 string
 	CSS                    template.CSS
 	JS                     template.JS
 	Title, Address         string
 	Class, Sign, Headline  string
 	Meaning, Cause, Footer string
-	Bar                    template.HTML
-	Counts                 []htmlCount
-	Facts                  []htmlText
-	Next                   []htmlStep
-	Causes                 []htmlCause
-	Exits                  []htmlText
-	Output                 string
-	Scale                  *htmlScale
-	Map                    []htmlMapped
-	Profiles               []htmlProfile
-	Deselected             int
-	Levels                 []string
-	Protocols              []htmlProtocol
+}
+
+func newHTMLFrame(tool Tool) htmlFrame {
+	return htmlFrame{
+		Policy: "default-src 'none'; style-src " + hashSource(htmlStyle) + "; script-src " + hashSource(htmlScript) + "; base-uri 'none'; form-action 'none'",
+		CSS:    template.CSS(htmlStyle),
+		JS:     template.JS(htmlScript),
+		Footer: shorten(fmt.Sprintf("made by %s %s · %s", cmp.Or(tool.Name, "conform"), strings.TrimSpace(tool.Version+" "+tool.Commit), "conform report FILE --report html=PATH makes this page again from a JSON report"), maxValue),
+	}
+}
+
+// htmlRun is what is told of a target beside its requirements.
+type htmlRun struct {
+	Facts  []htmlText
+	Exits  []htmlText
+	Output string
 }
 
 type htmlText struct{ Name, Text, Small string }
@@ -99,6 +121,7 @@ type htmlSection struct {
 type htmlResult struct {
 	Ref                                    template.URL
 	ID, Title, Class, Sign, Verdict, Level string
+	Kind                                   string // what the filter goes by
 	Open                                   bool
 	Meta                                   []string
 	Evidence                               []htmlEvidenceRow
@@ -135,12 +158,17 @@ type htmlProfile struct {
 // WriteHTML writes the report as one page for a browser, with pictures. It loads
 // nothing and needs no script to be read.
 func WriteHTML(w io.Writer, r *Report) error {
-	t, err := template.New("page").Parse(htmlTemplate)
+	return writePage(w, htmlTemplate, newHTMLPage(r))
+}
+
+// writePage writes a page of a template and the parts that all have.
+func writePage(w io.Writer, text string, page any) error {
+	t, err := template.New("page").Parse(strings.TrimSpace(htmlParts) + text)
 	if err != nil {
 		return fmt.Errorf("the template of the HTML report cannot be read: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, newHTMLPage(r)); err != nil {
+	if err := t.Execute(&b, page); err != nil {
 		return fmt.Errorf("the report cannot be written as HTML: %w", err)
 	}
 	_, err = w.Write(b.Bytes())
@@ -154,29 +182,26 @@ func hashSource(text string) string {
 }
 
 func newHTMLPage(r *Report) *htmlPage {
-	p := &htmlPage{
-		Policy: "default-src 'none'; style-src " + hashSource(htmlStyle) + "; script-src " + hashSource(htmlScript) + "; base-uri 'none'; form-action 'none'",
-		CSS:    template.CSS(htmlStyle),
-		JS:     template.JS(htmlScript),
-	}
-	p.Address = shorten(cmp.Or(strings.TrimSpace(r.Target.Address), "unknown address"), 200)
-	if r.Target.Address == "bundled" {
-		p.Address = "the bundled reference implementation"
-	}
+	p := &htmlPage{htmlFrame: newHTMLFrame(r.Tool), htmlRun: newHTMLRun(r), Legend: "Verdict"}
+	p.Address = htmlAddress(r)
 	p.head(r)
-	p.facts(r)
 	refs := htmlRefs(r)
 	p.findings(r, refs)
 	p.steps(r, refs)
-	p.exits(r)
 	if r.Scale != nil {
 		p.Scale = newHTMLScale(r.Scale)
 	}
 	p.results(r, refs)
 	p.profiles(r)
 	p.Title = shorten(p.Headline+" · "+p.Address, 200)
-	p.Footer = shorten(fmt.Sprintf("made by %s %s · %s", cmp.Or(r.Tool.Name, "conform"), strings.TrimSpace(r.Tool.Version+" "+r.Tool.Commit), "conform report FILE --report html=PATH makes this page again from a JSON report"), maxValue)
 	return p
+}
+
+func htmlAddress(r *Report) string {
+	if r.Target.Address == "bundled" {
+		return "the bundled reference implementation"
+	}
+	return shorten(cmp.Or(strings.TrimSpace(r.Target.Address), "unknown address"), 200)
 }
 
 // head says what came of the run, and what that means.
@@ -274,14 +299,20 @@ var htmlVerdicts = map[specs.Verdict]string{
 	specs.Blocked: "something it needs failed first", specs.Error: "conform or the environment failed",
 }
 
-func (p *htmlPage) facts(r *Report) {
+func newHTMLRun(r *Report) (p htmlRun) {
+	p.facts(r)
+	p.exits(r)
+	return p
+}
+
+func (p *htmlRun) facts(r *Report) {
 	add := func(name, text string) {
 		if text != "" {
 			p.Facts = append(p.Facts, htmlText{Name: name, Text: text})
 		}
 	}
 	t := r.Target
-	add("Target", p.Address)
+	add("Target", htmlAddress(r))
 	switch t.StartedBy {
 	case "user":
 		add("Started", "by you, before the run")
@@ -535,7 +566,7 @@ func shortEvidence(res Result) (rows []htmlEvidenceRow) {
 	return rows
 }
 
-func (p *htmlPage) exits(r *Report) {
+func (p *htmlRun) exits(r *Report) {
 	for _, e := range first(r.Target.Exits, maxExits) {
 		text := "The server " + shorten(e.Status, 200)
 		if e.During != "" {
@@ -685,7 +716,7 @@ func (p *htmlPage) results(r *Report, refs []string) {
 func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) htmlResult {
 	sign, _ := mark(res.Verdict)
 	card := htmlResult{Ref: template.URL(ref), ID: shorten(res.ID, 120), Title: shorten(res.Title, maxValue), Class: htmlClass(res), Sign: sign,
-		Verdict: shorten(string(res.Verdict), 40), Level: level(res)}
+		Verdict: shorten(string(res.Verdict), 40), Level: level(res), Kind: htmlClass(res)}
 	failed := status(r, res) == statusFailed
 	card.Open = failed
 	if res.known(ExpectedFail) {
