@@ -18,6 +18,7 @@ import (
 	"github.com/yuin/goldmark/extension"
 
 	"conform/specs"
+	"conform/suites/report/reporttest"
 )
 
 // endings are runs that ended in other ways than the sample.
@@ -50,7 +51,7 @@ func everyReport(t *testing.T, format string, test func(t *testing.T, r *Report,
 		if err := Write(format, &b, r); err != nil {
 			t.Fatal(err)
 		}
-		checkXML(t, b.String())
+		reporttest.CheckText(t, b.String())
 		test(t, r, b.String())
 	}
 	for name, r := range endings() {

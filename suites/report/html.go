@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	_ "embed"
@@ -47,7 +46,7 @@ const (
 
 // htmlPage is what the template shows. Every string in it is clean.
 type htmlPage struct {
-	htmlFrame
+	Frame
 	htmlRun
 	Bar        template.HTML
 	Legend     string // of the counts, where they are a filter
@@ -60,25 +59,6 @@ type htmlPage struct {
 	Deselected int
 	Levels     []string
 	Protocols  []htmlProtocol
-}
-
-// htmlFrame is what is around the contents of every page.
-type htmlFrame struct {
-	Policy                 string
-	CSS                    template.CSS
-	JS                     template.JS
-	Title, Address         string
-	Class, Sign, Headline  string
-	Meaning, Cause, Footer string
-}
-
-func newHTMLFrame(tool Tool) htmlFrame {
-	return htmlFrame{
-		Policy: "default-src 'none'; style-src " + hashSource(htmlStyle) + "; script-src " + hashSource(htmlScript) + "; base-uri 'none'; form-action 'none'",
-		CSS:    template.CSS(htmlStyle),
-		JS:     template.JS(htmlScript),
-		Footer: shorten(fmt.Sprintf("made by %s %s · %s", cmp.Or(tool.Name, "conform"), strings.TrimSpace(tool.Version+" "+tool.Commit), "conform report FILE --report html=PATH makes this page again from a JSON report"), maxValue),
-	}
 }
 
 // htmlRun is what is told of a target beside its requirements.
@@ -158,21 +138,7 @@ type htmlProfile struct {
 // WriteHTML writes the report as one page for a browser, with pictures. It loads
 // nothing and needs no script to be read.
 func WriteHTML(w io.Writer, r *Report) error {
-	return writePage(w, htmlTemplate, newHTMLPage(r))
-}
-
-// writePage writes a page of a template and the parts that all have.
-func writePage(w io.Writer, text string, page any) error {
-	t, err := template.New("page").Parse(strings.TrimSpace(htmlParts) + text)
-	if err != nil {
-		return fmt.Errorf("the template of the HTML report cannot be read: %w", err)
-	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, page); err != nil {
-		return fmt.Errorf("the report cannot be written as HTML: %w", err)
-	}
-	_, err = w.Write(b.Bytes())
-	return err
+	return WritePage(w, htmlTemplate, newHTMLPage(r))
 }
 
 // hashSource is how a Content-Security-Policy names a text that is allowed.
@@ -182,7 +148,7 @@ func hashSource(text string) string {
 }
 
 func newHTMLPage(r *Report) *htmlPage {
-	p := &htmlPage{htmlFrame: newHTMLFrame(r.Tool), htmlRun: newHTMLRun(r), Legend: "Verdict"}
+	p := &htmlPage{Frame: reportFrame(r.Tool), htmlRun: newHTMLRun(r), Legend: "Verdict"}
 	p.Address = htmlAddress(r)
 	p.head(r)
 	refs := htmlRefs(r)
@@ -585,15 +551,7 @@ func (p *htmlRun) exits(r *Report) {
 	if n := len(r.Target.Exits) - maxExits; n > 0 {
 		p.Exits = append(p.Exits, htmlText{Name: fmt.Sprintf("… and it ended %s more", count(n, "time", "times"))})
 	}
-	if o := r.Target.Output; o != nil && o.Head+o.Tail != "" {
-		p.Output = textLines(o.Head, 60)
-		if o.Dropped > 0 {
-			p.Output += fmt.Sprintf("\n… %d bytes are left out …\n", o.Dropped)
-		}
-		if o.Tail != "" {
-			p.Output += textLines(o.Tail, 60)
-		}
-	}
+	p.Output = PlainOutput(r.Target.Output, 60)
 }
 
 // textLines cleans a text of several lines, at most limit of them.
@@ -637,16 +595,7 @@ func htmlClass(res Result) string {
 
 // results makes the cards and the map, grouped by protocol and section.
 func (p *htmlPage) results(r *Report, refs []string) {
-	budget := htmlEvidence
-	events, shown := 40, 0
-	for _, res := range r.Results {
-		if len(res.Transcript) > 0 {
-			shown++
-		}
-	}
-	if shown > 0 { // a row takes about 250 bytes
-		events = max(4, min(events, htmlTranscripts/250/shown))
-	}
+	budget, events := htmlEvidence, htmlEvents(r)
 	index := map[string]int{}
 	sections := map[string]*htmlSection{}
 	members := map[*htmlSection][]int{}
@@ -709,6 +658,21 @@ func (p *htmlPage) results(r *Report, refs []string) {
 		}
 		p.Map = append(p.Map, mapped)
 	}
+}
+
+// htmlEvents is how many events of a transcript are shown where there is nothing
+// to explain.
+func htmlEvents(r *Report) int {
+	shown := 0
+	for _, res := range r.Results {
+		if len(res.Transcript) > 0 {
+			shown++
+		}
+	}
+	if shown == 0 {
+		return 40
+	}
+	return max(4, min(40, htmlTranscripts/250/shown)) // a row takes about 250 bytes
 }
 
 // newHTMLResult is the card of one requirement. What shows bytes is taken from

@@ -29,7 +29,7 @@ const (
 // htmlMatrix is what the template shows of several targets. Every string in it is
 // clean.
 type htmlMatrix struct {
-	htmlFrame
+	Frame
 	Targets     []htmlMatrixTarget
 	MoreTargets string
 	Facts       []htmlMatrixFact
@@ -98,11 +98,11 @@ var htmlKinds = []htmlCount{
 // writeMatrixHTML writes one page for a browser about several targets: where they
 // disagree, and a card for each of them there.
 func writeMatrixHTML(w io.Writer, m *Matrix) error {
-	return writePage(w, htmlMatrixTemplate, newHTMLMatrix(m))
+	return WritePage(w, htmlMatrixTemplate, newHTMLMatrix(m))
 }
 
 func newHTMLMatrix(m *Matrix) *htmlMatrix {
-	p := &htmlMatrix{htmlFrame: newHTMLFrame(m.Tool), Legend: "Targets"}
+	p := &htmlMatrix{Frame: reportFrame(m.Tool), Legend: "Targets"}
 	p.Differ.Page, p.Same.Page = p, p
 	p.head(m)
 	shown := min(len(m.Targets), maxMatrixTargets)

@@ -176,7 +176,9 @@ func junitSuiteOf(r *Report, protocol string, results []Result) junitSuite {
 			s.Properties = append(s.Properties, p.properties()...)
 		}
 	}
-	value("seed", strconv.FormatInt(r.Run.Seed, 10))
+	if r.Run.Seed != 0 { // it is kept back otherwise
+		value("seed", strconv.FormatInt(r.Run.Seed, 10))
+	}
 	value("strict", strconv.FormatBool(r.Run.Strict))
 	value("tool", strings.TrimSpace(r.Tool.Name+" "+r.Tool.Version))
 	value("commit", r.Tool.Commit)

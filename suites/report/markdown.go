@@ -50,12 +50,7 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 		line("")
 		line("%s", markdownText(res.Title, 600))
 		line("")
-		text := strings.TrimRight(cardText(res), "\n")
-		fence := "```"
-		for strings.Contains(text, fence) {
-			fence += "`"
-		}
-		line("%stext\n%s\n%s", fence, text, fence)
+		line("%s", MarkdownBlock(strings.TrimRight(cardText(res), "\n")))
 		line("")
 	}
 	if n := len(failed) - maxMarkdown; n > 0 {

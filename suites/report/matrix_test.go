@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"conform/specs"
+	"conform/suites/report/reporttest"
 )
 
 // matrixOf is a matrix of reports.
@@ -171,7 +172,7 @@ func everyMatrix(t *testing.T, format string, test func(t *testing.T, m *Matrix,
 		if err := WriteMatrix(format, &b, m); err != nil {
 			t.Fatal(err)
 		}
-		checkXML(t, b.String())
+		reporttest.CheckText(t, b.String())
 		test(t, m, b.String())
 	})
 }
@@ -350,7 +351,7 @@ func TestMatrixMarkdownAnnotationsBadge(t *testing.T) {
 	})
 	everyMatrix(t, "github", func(t *testing.T, _ *Matrix, text string) { checkAnnotations(t, text) })
 	everyMatrix(t, "badge", func(t *testing.T, _ *Matrix, text string) {
-		checkPictures(t, strings.ReplaceAll(text, "</title>", "</title><desc>badge</desc>"))
+		reporttest.CheckPictures(t, strings.ReplaceAll(text, "</title>", "</title><desc>badge</desc>"))
 	})
 }
 
