@@ -21,6 +21,7 @@ import (
 	"conform/impl/faults"
 	"conform/suites"
 	"conform/suites/report"
+	"conform/suites/report/reporttest"
 	"conform/suites/target"
 )
 
@@ -72,7 +73,7 @@ func TestWalkthrough(t *testing.T) {
 		}
 	}
 
-	ctx, expect := report.Browser(t)
+	ctx, expect := reporttest.Browser(t)
 	for i, c := range cases {
 		path := filepath.Join(t.TempDir(), c.fault+".html")
 		if err := os.WriteFile(path, []byte(pages[i]), 0o600); err != nil {
