@@ -8,7 +8,8 @@
     if (card.hidden && form) { form.reset(); }
     card.open = true;
     card.scrollIntoView({ block: "start" });
-    card.querySelector("summary").focus({ preventScroll: true });
+    card.tabIndex = -1; // its summary would take what is left of the key that led here, and close it again
+    card.focus({ preventScroll: true });
   };
   if (form) {
     const text = document.getElementById("f-text"), section = document.getElementById("f-section"), level = document.getElementById("f-level");
