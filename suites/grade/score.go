@@ -1,6 +1,7 @@
 package grade
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -103,7 +104,7 @@ func (s *Scheme) Score(runs []*report.Report, f Facts) Grade {
 	g.Report = telling(runs, c)
 	switch {
 	case f.Cause != nil && f.Cause.Owner == OfSubmission:
-		g.Outcome, g.Cause = f.Outcome, f.Cause
+		g.Outcome, g.Cause = cmp.Or(f.Outcome, NotStarted), f.Cause
 	case f.Cause != nil:
 		g.Outcome, g.Cause = Undecided, f.Cause
 	case waits:
