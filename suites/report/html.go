@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	_ "embed"
@@ -22,6 +21,8 @@ import (
 var (
 	//go:embed html/page.html
 	htmlTemplate string
+	//go:embed html/parts.html
+	htmlParts string // that pages have in common
 	//go:embed html/style.css
 	htmlStyle string
 	//go:embed html/script.js
@@ -44,25 +45,26 @@ const (
 
 // htmlPage is what the template shows. Every string in it is clean.
 type htmlPage struct {
-	Policy                 string
-	CSS                    template.CSS
-	JS                     template.JS
-	Title, Address         string
-	Class, Sign, Headline  string
-	Meaning, Cause, Footer string
-	Bar                    template.HTML
-	Counts                 []htmlCount
-	Facts                  []htmlText
-	Next                   []htmlStep
-	Causes                 []htmlCause
-	Exits                  []htmlText
-	Output                 string
-	Scale                  *htmlScale
-	Map                    []htmlMapped
-	Profiles               []htmlProfile
-	Deselected             int
-	Levels                 []string
-	Protocols              []htmlProtocol
+	Frame
+	htmlRun
+	Bar        template.HTML
+	Legend     string // of the counts, where they are a filter
+	Counts     []htmlCount
+	Next       []htmlStep
+	Causes     []htmlCause
+	Scale      *htmlScale
+	Map        []htmlMapped
+	Profiles   []htmlProfile
+	Deselected int
+	Levels     []string
+	Protocols  []htmlProtocol
+}
+
+// htmlRun is what is told of a target beside its requirements.
+type htmlRun struct {
+	Facts  []htmlText
+	Exits  []htmlText
+	Output string
 }
 
 type htmlText struct{ Name, Text, Small string }
@@ -97,6 +99,7 @@ type htmlSection struct {
 type htmlResult struct {
 	Ref                                    template.URL
 	ID, Title, Class, Sign, Verdict, Level string
+	Kind                                   string // what the filter goes by
 	Open                                   bool
 	Meta                                   []string
 	Evidence                               []htmlEvidenceRow
@@ -132,16 +135,7 @@ type htmlProfile struct {
 // WriteHTML writes the report as one page for a browser, with pictures. It loads
 // nothing and needs no script to be read.
 func WriteHTML(w io.Writer, r *Report) error {
-	t, err := template.New("page").Parse(htmlTemplate)
-	if err != nil {
-		return fmt.Errorf("the template of the HTML report cannot be read: %w", err)
-	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, newHTMLPage(r)); err != nil {
-		return fmt.Errorf("the report cannot be written as HTML: %w", err)
-	}
-	_, err = w.Write(b.Bytes())
-	return err
+	return WritePage(w, htmlTemplate, newHTMLPage(r))
 }
 
 // hashSource is how a Content-Security-Policy names a text that is allowed.
@@ -151,28 +145,25 @@ func hashSource(text string) string {
 }
 
 func newHTMLPage(r *Report) *htmlPage {
-	p := &htmlPage{
-		Policy: "default-src 'none'; style-src " + hashSource(htmlStyle) + "; script-src " + hashSource(htmlScript) + "; base-uri 'none'; form-action 'none'",
-		CSS:    template.CSS(htmlStyle),
-		JS:     template.JS(htmlScript),
-	}
-	p.Address = shorten(cmp.Or(strings.TrimSpace(r.Target.Address), "unknown address"), 200)
-	if r.Target.Address == "bundled" {
-		p.Address = "the bundled reference implementation"
-	}
+	p := &htmlPage{Frame: reportFrame(r.Tool), htmlRun: newHTMLRun(r), Legend: "Verdict"}
+	p.Address = htmlAddress(r)
 	p.head(r)
-	p.facts(r)
 	refs := htmlRefs(r)
 	p.steps(r, refs)
-	p.exits(r)
 	if r.Scale != nil {
 		p.Scale = newHTMLScale(r.Scale)
 	}
 	p.results(r, refs)
 	p.profiles(r)
 	p.Title = shorten(p.Headline+" · "+p.Address, 200)
-	p.Footer = shorten(fmt.Sprintf("made by %s %s · %s", cmp.Or(r.Tool.Name, "conform"), strings.TrimSpace(r.Tool.Version+" "+r.Tool.Commit), "conform report FILE --report html=PATH makes this page again from a JSON report"), maxValue)
 	return p
+}
+
+func htmlAddress(r *Report) string {
+	if r.Target.Address == "bundled" {
+		return "the bundled reference implementation"
+	}
+	return shorten(cmp.Or(strings.TrimSpace(r.Target.Address), "unknown address"), 200)
 }
 
 // head says what came of the run, and what that means.
@@ -264,14 +255,20 @@ var htmlVerdicts = map[specs.Verdict]string{
 	specs.Blocked: "something it needs failed first", specs.Error: "conform or the environment failed",
 }
 
-func (p *htmlPage) facts(r *Report) {
+func newHTMLRun(r *Report) (p htmlRun) {
+	p.facts(r)
+	p.exits(r)
+	return p
+}
+
+func (p *htmlRun) facts(r *Report) {
 	add := func(name, text string) {
 		if text != "" {
 			p.Facts = append(p.Facts, htmlText{Name: name, Text: text})
 		}
 	}
 	t := r.Target
-	add("Target", p.Address)
+	add("Target", htmlAddress(r))
 	switch t.StartedBy {
 	case "user":
 		add("Started", "by you, before the run")
@@ -391,7 +388,7 @@ func (p *htmlPage) steps(r *Report, refs []string) {
 	}
 }
 
-func (p *htmlPage) exits(r *Report) {
+func (p *htmlRun) exits(r *Report) {
 	for _, e := range first(r.Target.Exits, maxExits) {
 		text := "The server " + shorten(e.Status, 200)
 		if e.During != "" {
@@ -410,15 +407,7 @@ func (p *htmlPage) exits(r *Report) {
 	if n := len(r.Target.Exits) - maxExits; n > 0 {
 		p.Exits = append(p.Exits, htmlText{Name: fmt.Sprintf("… and it ended %s more", count(n, "time", "times"))})
 	}
-	if o := r.Target.Output; o != nil && o.Head+o.Tail != "" {
-		p.Output = textLines(o.Head, 60)
-		if o.Dropped > 0 {
-			p.Output += fmt.Sprintf("\n… %d bytes are left out …\n", o.Dropped)
-		}
-		if o.Tail != "" {
-			p.Output += textLines(o.Tail, 60)
-		}
-	}
+	p.Output = PlainOutput(r.Target.Output, 60)
 }
 
 // textLines cleans a text of several lines, at most limit of them.
@@ -462,16 +451,7 @@ func htmlClass(res Result) string {
 
 // results makes the cards and the map, grouped by protocol and section.
 func (p *htmlPage) results(r *Report, refs []string) {
-	budget := htmlEvidence
-	events, shown := 40, 0
-	for _, res := range r.Results {
-		if len(res.Transcript) > 0 {
-			shown++
-		}
-	}
-	if shown > 0 { // a row takes about 250 bytes
-		events = max(4, min(events, htmlTranscripts/250/shown))
-	}
+	budget, events := htmlEvidence, htmlEvents(r)
 	index := map[string]int{}
 	sections := map[string]*htmlSection{}
 	members := map[*htmlSection][]int{}
@@ -536,12 +516,27 @@ func (p *htmlPage) results(r *Report, refs []string) {
 	}
 }
 
+// htmlEvents is how many events of a transcript are shown where there is nothing
+// to explain.
+func htmlEvents(r *Report) int {
+	shown := 0
+	for _, res := range r.Results {
+		if len(res.Transcript) > 0 {
+			shown++
+		}
+	}
+	if shown == 0 {
+		return 40
+	}
+	return max(4, min(40, htmlTranscripts/250/shown)) // a row takes about 250 bytes
+}
+
 // newHTMLResult is the card of one requirement. What shows bytes is taken from
 // the budget, in the order of the standard, while there is some.
 func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) htmlResult {
 	sign, _ := mark(res.Verdict)
 	card := htmlResult{Ref: template.URL(ref), ID: shorten(res.ID, 120), Title: shorten(res.Title, maxValue), Class: htmlClass(res), Sign: sign,
-		Verdict: shorten(string(res.Verdict), 40), Level: level(res)}
+		Verdict: shorten(string(res.Verdict), 40), Level: level(res), Kind: htmlClass(res)}
 	failed := status(r, res) == statusFailed
 	card.Open = failed
 	if res.known(ExpectedFail) {

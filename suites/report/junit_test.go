@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"conform/specs"
+	"conform/suites/report/reporttest"
 )
 
 func writeJUnit(t *testing.T, r *Report) (junitSuites, string) {
@@ -175,14 +175,14 @@ func TestJUnitIsSafe(t *testing.T) {
 			}
 			switch token := token.(type) {
 			case xml.CharData:
-				checkXML(t, string(token))
+				reporttest.CheckText(t, string(token))
 			case xml.StartElement:
 				for _, a := range token.Attr {
-					checkXML(t, a.Value)
+					reporttest.CheckText(t, a.Value)
 				}
 			}
 		}
-		checkXML(t, text)
+		reporttest.CheckText(t, text)
 		if strings.Contains(text, "##") {
 			t.Error("a CI system takes ##[ for a command")
 		}
@@ -192,19 +192,4 @@ func TestJUnitIsSafe(t *testing.T) {
 			}
 		}
 	})
-}
-
-// checkXML finds what is no Char in XML 1.0, and what is one and could harm.
-func checkXML(t *testing.T, s string) {
-	t.Helper()
-	if !utf8.ValidString(s) {
-		t.Errorf("not UTF-8: %.80q", s)
-	}
-	for _, r := range s {
-		legal := r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000 && r <= 0x10ffff
-		if !legal || r == '\u202e' || r == 0x9b || r == '\ufffd' {
-			t.Errorf("%U in %.80q", r, s)
-			return
-		}
-	}
 }

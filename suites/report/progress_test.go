@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode"
+
+	"conform/suites/report/reporttest"
 )
 
 // buffer may be looked at while the display writes to it.
@@ -99,7 +101,7 @@ func TestProgressStoppedAtOnce(t *testing.T) {
 }
 
 func TestProgressFits(t *testing.T) {
-	for name, s := range hostile {
+	for name, s := range reporttest.Hostile {
 		for _, width := range []int{1, 20, 30, 40, 80} {
 			synctest.Test(t, func(t *testing.T) {
 				var b buffer

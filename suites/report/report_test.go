@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"conform/specs"
+	"conform/suites/report/reporttest"
 )
 
 // sample is a run with every verdict in it.
@@ -80,67 +81,10 @@ func sample() *Report {
 	return r
 }
 
-// hostile are strings that a target, or whoever runs it, could bring in.
-var hostile = map[string]string{
-	"escape":  "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b31m",
-	"command": "::error::owned\n::set-output name=a::b\n  ::warning::x\r##[error]x ##vso[task.setvariable]y ####",
-	"html":    `<script>alert("1")</script>&amp;<!--`,
-	"cdata":   "]]>]]&gt;<![CDATA[",
-	"nul":     "a\x00b\x01\x08\x7f\u0085",
-	"invalid": "\xff\xfe\xc3(\xed\xa0\x80 \xf0\x9f",
-	"bidi":    "\u202e\u2066gnp.exe\u2069\u200e\ufeff\u2028\u2029\u00ad\U000e0041\ufffe\uffff",
-	"wide":    strings.Repeat("界", 200),
-	"marks":   "a" + strings.Repeat("\u0301", 300),
-	"lines":   strings.Repeat("line\n\t", 500),
-	"blanks":  "   ",
-	"long":    strings.Repeat("\x1b[31m<é\xff", 150_000),
-}
-
-// fill puts a string into every string field, list and map below v. A verdict
-// is replaced only when verdicts says so: what is shown depends on it.
-func fill(v reflect.Value, s string, verdicts bool) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			v.Set(reflect.New(v.Type().Elem()))
-		}
-		fill(v.Elem(), s, verdicts)
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return
-		}
-		for i := range v.NumField() {
-			fill(v.Field(i), s, verdicts)
-		}
-	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			v.SetBytes([]byte(s[:min(len(s), 5000)]))
-			return
-		}
-		if v.Len() == 0 {
-			v.Set(reflect.MakeSlice(v.Type(), 2, 2))
-		}
-		for i := range v.Len() {
-			fill(v.Index(i), s, verdicts)
-		}
-	case reflect.Map:
-		m := reflect.MakeMap(v.Type())
-		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-		fill(key, s, true)
-		fill(value, s, true)
-		m.SetMapIndex(key, value)
-		v.Set(m)
-	case reflect.String:
-		if v.Type() != reflect.TypeFor[specs.Verdict]() || verdicts {
-			v.SetString(s)
-		}
-	}
-}
-
 // hostileReports are samples with every string replaced by a hostile one, of at
 // most longest bytes.
 func hostileReports(t *testing.T, longest int, test func(t *testing.T, r *Report)) {
-	for name, s := range hostile {
+	for name, s := range reporttest.Hostile {
 		s = s[:min(len(s), longest)]
 		for _, verdicts := range []bool{false, true} {
 			for _, keep := range []bool{false, true} { // which of them decide what is shown
@@ -149,7 +93,7 @@ func hostileReports(t *testing.T, longest int, test func(t *testing.T, r *Report
 					if name == "long" { // one result of each verdict is enough of that
 						r.Results = r.Results[1:10]
 					}
-					fill(reflect.ValueOf(r), s, verdicts)
+					reporttest.Fill(reflect.ValueOf(r), s, verdicts)
 					for i := range r.Results {
 						if original := sample().Results[i]; keep {
 							r.Results[i].Protocol = original.Protocol

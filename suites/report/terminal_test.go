@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"conform/specs"
+	"conform/suites/report/reporttest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -208,7 +209,7 @@ func TestWrap(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range reporttest.Hostile {
 		f.Add(s[:min(len(s), 2000)], 20)
 	}
 	f.Fuzz(func(t *testing.T, s string, limit int) {
