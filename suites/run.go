@@ -257,9 +257,11 @@ func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
 				client.Answered(env.Timing.Quiet)
 			}
 		}), env)
-		// Whoever speaks unasked is there, and judged for it later.
-		spoke := reached.Reason.Code == specs.NotSilent || reached.Reason.Code == specs.ExtraBytes
-		if reached.Verdict != specs.Pass && !spoke {
+		// Whoever speaks unasked is there, and so is who resets every connection:
+		// they are judged for it later.
+		there := reached.Reason.Code == specs.NotSilent || reached.Reason.Code == specs.ExtraBytes ||
+			strings.Contains(reached.Reason.Received, "reset by peer")
+		if reached.Verdict != specs.Pass && !there {
 			return nil, fmt.Errorf("cannot reach %s: %s", a, reason(reached.Reason.Received))
 		}
 		return s, nil

@@ -176,7 +176,7 @@ func TestFaultsCostTheirLines(t *testing.T) {
 func TestNothingRightIsWorthNothing(t *testing.T) {
 	t.Parallel()
 	all := faults.Degenerate()
-	abreast(t, []string{"zen/hangs-up", "echo/hangs-up-at-first-byte", "raw/upgrades-then-silent", "pid/hangs-up", "sink/floods", "websocket/floods"}, func(t *testing.T, name string) {
+	abreast(t, []string{"zen/hangs-up", "zen/resets", "echo/hangs-up-at-first-byte", "raw/upgrades-then-silent", "pid/hangs-up", "sink/floods", "websocket/floods"}, func(t *testing.T, name string) {
 		protocol, fault, _ := strings.Cut(name, "/")
 		i := slices.IndexFunc(all, func(f faults.Fault) bool { return f.Name == fault })
 		if i < 0 {
