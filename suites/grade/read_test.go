@@ -341,6 +341,7 @@ func TestOwnFile(t *testing.T) {
 		"limits: {}":                   `unknown key "limits"`,
 		"start: \"\x1b]0;owned\x07\"":  "",
 		strings.Repeat("# x\n", 9_000): "longer than",
+		strings.Repeat("[", 4_000):     "no YAML",
 		"start: &a [*a, *a]":           "anchors",
 	} {
 		_, err := grade.ReadOwn(strings.NewReader(text))

@@ -491,8 +491,9 @@ type Own struct {
 	Port  int    `yaml:"port"`
 }
 
-// maxOwnSize bounds an OwnFile, in bytes: a stranger wrote it.
-const maxOwnSize = 16 << 10
+// maxOwnSize bounds an OwnFile, in bytes: a stranger wrote it, and what the parser
+// takes for brackets within brackets grows with their square.
+const maxOwnSize = 4 << 10
 
 // ReadOwn reads an OwnFile. Its mistakes are shown in printable characters.
 func ReadOwn(r io.Reader) (Own, error) {
