@@ -145,7 +145,7 @@ func (s *Scheme) judge(runs []*report.Report, f Facts) []candidate {
 	var list []candidate
 	for _, item := range s.Items {
 		c := candidate{}
-		c.class, c.found = s.class(item.Group.Class, runs, whole)
+		c.class, c.found = s.class(item.Group.Class, runs, whole, f.Overrun)
 		for _, spec := range item.Requirements {
 			j := Judged{ID: spec.ID, Title: spec.Title}
 			stands, why := met, ""
@@ -246,7 +246,7 @@ func (s *Scheme) stands(res report.Result, overrun Owner) (standing, Owner) {
 
 // class says whether the server was found to serve as a group needs it. Seen in
 // one draw is enough: a busy machine makes a server look less able, never more.
-func (s *Scheme) class(needed string, runs []*report.Report, whole standing) (standing, string) {
+func (s *Scheme) class(needed string, runs []*report.Report, whole standing, overrun Owner) (standing, string) {
 	if needed == "" {
 		return met, ""
 	}
@@ -264,7 +264,10 @@ func (s *Scheme) class(needed string, runs []*report.Report, whole standing) (st
 			stands, found = unmet, "one client at a time"
 		case seen.Class == string(specs.Bounded):
 			stands, found = unmet, fmt.Sprintf("%d clients at once", seen.Bound)
-		case len(run.Results) > 0 && found == "":
+		case found == "" && slices.ContainsFunc(run.Results, func(res report.Result) bool {
+			one, _ := s.stands(res, overrun)
+			return one == unmet
+		}): // otherwise it had no chance to serve one
 			stands, found = unmet, "not one client"
 		}
 	}

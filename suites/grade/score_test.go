@@ -230,6 +230,17 @@ groups:
 	if g := graded(0, nil, serial); g.Lines[3].Why != "needs a server of the class pool:4; this one was found to serve one client at a time" {
 		t.Errorf("said %q", g.Lines[3].Why)
 	}
+	unknown := func(r *report.Report) { r.Target.Concurrency = report.Concurrency{Class: "unknown"} }
+	if g := graded(0, map[string]string{"zen/concurrency/queued-client": "fail"}, unknown); g.Lines[3].Status != grade.Unmet {
+		t.Errorf("serves nobody, and is %s", g.Lines[3].Status)
+	}
+	all := map[string]string{}
+	for _, id := range s.IDs() {
+		all[id] = "blocked out-of-time"
+	}
+	if g := graded(0, all, unknown); g.Lines[3].Status != grade.Uncounted {
+		t.Errorf("had no time to serve anybody, and is %s", g.Lines[3].Status)
+	}
 	if g := graded(0, nil, nil); len(g.Manual) != 1 || g.Manual[0].Max != 10 {
 		t.Errorf("manual %+v", g.Manual)
 	}
