@@ -23,6 +23,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites/feedback",
 		"suites/grade suites/submission",
 		"suites/report",
+		"suites/sandbox",
 		"suites/target",
 		"suites/report/reporttest",
 		"specs/zen specs/echo specs/calc specs/raw specs/pid specs/sink specs/websocket",

@@ -2,6 +2,7 @@ package suites
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -26,7 +27,15 @@ type Plan struct {
 	Target   *target.Address // a running server; nil for none
 	Exec     string          // or a command that starts one
 	Protocol string          // empty: detected, or all of the bundled ones
-	Dialects []string        // KEY=VALUE
+
+	// Start, if there is one, starts the server instead of Exec, such as in a
+	// sandbox; Exec is then only what the report calls it. It has to listen when
+	// Start returns. Scheme is what it is spoken to over: tcp, which empty means,
+	// tls or udp.
+	Start  func(ctx context.Context) (Server, error)
+	Scheme string
+
+	Dialects []string // KEY=VALUE
 
 	Filter     string   // an expression of Ginkgo's label language
 	Only, Skip []string // globs over IDs; one that names a section takes all of it
@@ -88,7 +97,7 @@ func usagef(format string, args ...any) error {
 
 // complete fills in what the rest of the plan implies.
 func (p Plan) complete() Plan {
-	if p.Target != nil && p.Target.Datagram() && p.Protocol == "" {
+	if (p.Target != nil && p.Target.Datagram() || p.Scheme == "udp") && p.Protocol == "" {
 		p.Protocol = overDatagrams()[0] // there is no other
 	}
 	if p.Target == nil || p.Target.Path == "" {
@@ -141,7 +150,16 @@ func (p Plan) Check() error {
 		}
 		protocols = []specs.Protocol{found}
 	}
-	if p.Target != nil && p.Exec != "" {
+	if p.Scheme != "" && (p.Start == nil || !slices.Contains([]string{"tcp", "tls", "udp"}, p.Scheme)) {
+		return usagef("a started server cannot be spoken to over %q: write tcp, tls or udp", p.Scheme)
+	}
+	if p.Scheme == "udp" && !protocols[0].Datagrams() {
+		return usagef("%s is not spoken over datagrams, only %s is", p.Protocol, strings.Join(overDatagrams(), ", "))
+	}
+	if p.Start != nil && p.Clients > 0 {
+		return usagef("--clients makes connections of its own, which do not reach into a box: use --exec or --target")
+	}
+	if p.Target != nil && (p.Exec != "" || p.Start != nil) {
 		return usagef("--target and --exec exclude each other: one names a running server, the other starts one")
 	}
 	if p.Target != nil && p.Target.Datagram() && !protocols[0].Datagrams() {
@@ -152,7 +170,7 @@ func (p Plan) Check() error {
 		return usagef("--target %s is a WebSocket address, and --protocol is %s: write host:port", p.Target, p.Protocol)
 	}
 	switch {
-	case (p.Insecure || p.CA != "") && (p.Target == nil || !p.Target.TLS):
+	case (p.Insecure || p.CA != "") && (p.Target == nil || !p.Target.TLS) && p.Scheme != "tls":
 		return usagef("--insecure and --ca are about certificates: write a tls or wss URL as the --target")
 	case p.Insecure && p.CA != "":
 		return usagef("--insecure and --ca exclude each other: one verifies nothing")

@@ -201,8 +201,8 @@ func (p *pool) settle(ctx context.Context, j *job) bool {
 		verdict, reason = specs.Blocked, specs.Reason{Code: specs.OutOfTime, Message: context.Cause(ctx).Error()}
 	case s.dead() != "":
 		verdict, reason = specs.Blocked, specs.Reason{Code: specs.TargetDied, Message: s.dead()}
-	case j.spec.Unfit(dialer(s.address, s.tls)) != "":
-		verdict, reason = specs.Unsupported, specs.Reason{Code: specs.OtherKind, Message: j.spec.Unfit(dialer(s.address, s.tls))}
+	case j.spec.Unfit(s.dialer()) != "":
+		verdict, reason = specs.Unsupported, specs.Reason{Code: specs.OtherKind, Message: j.spec.Unfit(s.dialer())}
 	case s.shut != "" && j.spec.ID != s.protocol.Gate:
 		verdict, reason = specs.Blocked, specs.Reason{Code: specs.Missing, Message: s.shut}
 	case j.spec.Queues:

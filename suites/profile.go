@@ -485,10 +485,10 @@ func (p *probe) recovery(n int) {
 	if fact.Finding != "recovers" {
 		fact.Evidence += fmt.Sprintf(", when %d had left", n)
 		if s.ended(s.timing.Quiet) {
-			status, _ := s.process.ExitStatus()
-			fact.Finding, fact.Evidence = "died", fmt.Sprintf("the server %s when it had %d clients at once", status, n)
+			exited, _ := s.howExited()
+			fact.Finding, fact.Evidence = "died", fmt.Sprintf("the server %s when it had %d clients at once", exited, n)
 			s.mu.Lock()
-			s.exits = append(s.exits, report.Exit{Status: status.String(), During: "the look at how clients are served", Output: s.process.Output().LastLines(8)})
+			s.exits = append(s.exits, report.Exit{Status: exited, During: "the look at how clients are served", Output: s.process.Output().LastLines(8)})
 			s.mu.Unlock()
 		} else if how == refuses && s.process == nil {
 			fact.Finding = "died"

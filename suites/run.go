@@ -1,6 +1,7 @@
 package suites
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ type Observer struct {
 }
 
 // Run carries out a plan. It returns an error only for a plan that is wrong, a
-// *UsageError, before any case was executed; whatever happens later, an
+// *UsageError, or a *target.CommandError of Plan.Start, before any case was executed; whatever happens later, an
 // unreachable target and the end of ctx included, is in the report. Cancel ctx
 // with specs.ErrInterrupted as its cause when the user ends the run.
 func Run(ctx context.Context, plan Plan, o Observer) (*report.Report, error) {
@@ -72,6 +73,8 @@ func Run(ctx context.Context, plan Plan, o Observer) (*report.Report, error) {
 	case err == nil:
 	case errors.As(err, &usage):
 		return nil, err
+	case errors.As(err, &command) && plan.Start != nil:
+		return nil, err // it is not the user's command
 	case errors.As(err, &command):
 		return nil, usagef("--exec: %s", err)
 	default:
@@ -106,7 +109,7 @@ func (r *run) prepare(ctx context.Context) error {
 	switch {
 	case plan.Target != nil:
 		err = r.prepareTarget(ctx, *plan.Target)
-	case plan.Exec != "":
+	case plan.Exec != "" || plan.Start != nil:
 		err = r.prepareExec(ctx)
 	case plan.Clients > 0:
 		err = r.prepareReference(ctx)
@@ -155,17 +158,30 @@ func (r *run) prepareTarget(ctx context.Context, a target.Address) error {
 
 func (r *run) prepareExec(ctx context.Context) error {
 	r.report.Target = report.Target{Address: r.plan.Exec, Transport: "tcp", StartedBy: r.plan.Exec}
-	process, err := target.Start(ctx, target.StartOptions{Command: r.plan.Exec})
+	start, scheme := r.plan.Start, cmp.Or(r.plan.Scheme, "tcp")
+	if start == nil {
+		start = func(ctx context.Context) (Server, error) {
+			p, err := target.Start(ctx, target.StartOptions{Command: r.plan.Exec})
+			if err != nil {
+				return nil, err // not a nil *Process in a Server that is none
+			}
+			return p, nil
+		}
+	}
+	server, err := start(ctx)
 	if err != nil {
 		return err
 	}
-	r.closers = append(r.closers, func() { _ = process.Stop() })
-	r.report.Target.Address = process.Address()
-	s, err := r.meet(ctx, target.Address{Scheme: "tcp", Network: "tcp", Address: process.Address()})
+	r.closers = append(r.closers, func() { _ = server.Stop() })
+	r.report.Target.Address, r.report.Target.Transport = server.Address(), scheme
+	a, err := target.ParseAddress(scheme + "://" + server.Address())
 	if err != nil {
 		return err
 	}
-	s.process = process
+	s, err := r.meetServer(ctx, a, server)
+	if err != nil {
+		return err
+	}
 	r.sessions = []*session{s}
 	return nil
 }
@@ -225,14 +241,19 @@ func (r *run) prepareBundled() error {
 // reachTimeout is how long a target may take to accept the first connection.
 const reachTimeout = 2 * time.Second
 
-// meet reaches a server and finds out what it speaks.
+// meet reaches a running server and finds out what it speaks.
 func (r *run) meet(ctx context.Context, a target.Address) (*session, error) {
+	return r.meetServer(ctx, a, nil)
+}
+
+// meetServer is meet for a server that conform may have started.
+func (r *run) meetServer(ctx context.Context, a target.Address, server Server) (*session, error) {
 	config, err := r.plan.tls()
 	if err != nil {
 		return nil, err
 	}
-	s := &session{address: a, tls: config, seed: r.plan.Seed}
-	d := dialer(a, config)
+	s := &session{address: a, tls: config, seed: r.plan.Seed, process: server}
+	d := s.dialer()
 	d.Timeout = reachTimeout
 	if r.plan.Protocol != "" {
 		p, err := Find(r.plan.Protocol)

@@ -107,7 +107,7 @@ func (r *run) hold(ctx context.Context, o Observer) error {
 		ahead.Scale = &report.Scale{Clients: plan.Clients, ForMS: ms(plan.forDuration())}
 		o.Ready(&ahead, 0)
 	}
-	d := dialer(s.address, s.tls)
+	d := s.dialer()
 	talk, err := s.protocol.Scale(specs.Crowd{Target: d, Seed: uint64(plan.Seed),
 		Dialect: func(key string) string { return s.dialects[key].Value }})
 	if err != nil {
@@ -121,8 +121,8 @@ func (r *run) hold(ctx context.Context, o Observer) error {
 	result.Protocol = s.protocol.Name
 	r.report.Scale = result
 	if s.exited() {
-		status, _ := s.process.ExitStatus()
-		s.exits = append(s.exits, report.Exit{Status: status.String(), During: "the scenario with many clients", Output: s.process.Output().LastLines(8)})
+		how, _ := s.howExited()
+		s.exits = append(s.exits, report.Exit{Status: how, During: "the scenario with many clients", Output: s.process.Output().LastLines(8)})
 	}
 	return nil
 }

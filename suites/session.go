@@ -18,13 +18,26 @@ import (
 	"conform/suites/target"
 )
 
+// Server is a server that conform started, and can start again. *target.Process
+// is one. If it is a wire.Network as well, it is reached through itself. Its
+// methods are those of *target.Process.
+type Server interface {
+	Address() string
+	Exited() <-chan struct{}
+	ExitStatus() (target.ExitStatus, bool)
+	Busy() (used time.Duration, known bool)
+	Output() target.Output
+	Restart(ctx context.Context) error
+	Stop() error
+}
+
 // session is one protocol being tested on one server: what was found out
 // before the run, and whether the server is still alive.
 type session struct {
 	protocol specs.Protocol
 	address  target.Address
-	tls      *tls.Config     // how its certificate is verified, if it has one
-	process  *target.Process // nil unless conform started it
+	tls      *tls.Config // how its certificate is verified, if it has one
+	process  Server      // nil unless conform started it
 
 	timing   specs.Timing
 	pace     time.Duration
@@ -97,8 +110,16 @@ func dialer(a target.Address, config *tls.Config) wire.Dialer {
 	return d
 }
 
+// dialer is how the target is reached: a server that conform started may be in a
+// network of its own.
+func (s *session) dialer() wire.Dialer {
+	d := dialer(s.address, s.tls)
+	d.Via, _ = s.process.(wire.Network)
+	return d
+}
+
 func (s *session) env() specs.Env {
-	env := specs.Env{Protocol: s.protocol, Dialer: dialer(s.address, s.tls), Timing: s.timing,
+	env := specs.Env{Protocol: s.protocol, Dialer: s.dialer(), Timing: s.timing,
 		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed, Explore: s.explore}
 	if n := s.declared; n > 0 && n < s.serves.Bound {
 		// It is judged by what it claims, not by what it can do besides.
@@ -390,8 +411,8 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 		return false, false
 	}
 	exit := report.Exit{Status: "stopped serving (" + problem + ")", During: during, Output: s.process.Output().LastLines(8)}
-	if status, ok := s.process.ExitStatus(); ok {
-		exit.Status = status.String()
+	if how, ok := s.howExited(); ok {
+		exit.Status = how
 	}
 	s.mu.Lock()
 	s.exits = append(s.exits, exit)
@@ -410,6 +431,16 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
+}
+
+// howExited says how the started server has exited, if it has. One that is held
+// to limits can say more than its status does.
+func (s *session) howExited() (string, bool) {
+	if limited, ok := s.process.(interface{ Ended() (string, bool) }); ok {
+		return limited.Ended()
+	}
+	status, ok := s.process.ExitStatus()
+	return status.String(), ok
 }
 
 func (s *session) exited() bool {

@@ -86,7 +86,7 @@ func newRoot() *cobra.Command {
 		return fmt.Errorf("%w: %s --help shows the flags", err, cmd.CommandPath())
 	})
 	f.register(root)
-	root.AddCommand(newList(), newExplain(), newGrade(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newConfig(s), newVersion())
+	root.AddCommand(newList(), newExplain(), newGrade(), newDiff(), newReplay(), newReport(), newServe(), newSelftest(), newDoctor(), newConfig(s), newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	completeRest(root)
 	return root

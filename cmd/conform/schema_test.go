@@ -17,6 +17,7 @@ import (
 
 	"conform/suites/baseline"
 	"conform/suites/report"
+	"conform/suites/sandbox"
 	"conform/suites/selftest"
 )
 
@@ -97,6 +98,7 @@ func TestTheSchemasAreFresh(t *testing.T) {
 		"report-v1":   {reflect.TypeFor[report.Report](), "json"},
 		"matrix-v1":   {reflect.TypeFor[report.Matrix](), "json"},
 		"selftest-v1": {reflect.TypeFor[selftest.Matrix](), "json"},
+		"doctor-v1":   {reflect.TypeFor[sandbox.Report](), "json"},
 		"diff-v1":     {reflect.TypeFor[diff](), "json"},
 		"config-v1":   {reflect.TypeFor[shownSettings](), "json"},
 		"baseline":    {reflect.TypeFor[baseline.Baseline](), "yaml"},

@@ -38,6 +38,26 @@ type Dialer struct {
 	// address than the one that was asked is seen, see Conn.Strays: otherwise
 	// the system drops it. It also drops the system's word that nobody listens.
 	AnySource bool
+	// Via makes the sockets, for a server in a network of its own; nil is the
+	// network that we are in.
+	Via Network
+}
+
+// Network makes sockets in some network. Of d, the time limits and Control count.
+type Network interface {
+	DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error)
+	ListenPacket(network string) (net.PacketConn, error)
+}
+
+// here is the network that we are in.
+type here struct{}
+
+func (here) DialWith(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
+	return d.DialContext(ctx, network, address)
+}
+
+func (here) ListenPacket(network string) (net.PacketConn, error) {
+	return net.ListenPacket(network, ":0")
 }
 
 // Datagram says whether what is dialled is datagrams, not a stream.
@@ -78,10 +98,14 @@ func (d Dialer) Dial(ctx context.Context, t *Transcript) (*Conn, error) {
 	}
 	var nc net.Conn
 	var err error
+	via := d.Via
+	if via == nil {
+		via = here{}
+	}
 	if d.Datagram() && d.AnySource {
-		nc, err = dialAnySource(d.Network, d.Address, local)
+		nc, err = dialAnySource(via, d.Network, d.Address, local)
 	} else {
-		nc, err = nd.DialContext(ctx, d.Network, d.Address)
+		nc, err = via.DialWith(ctx, &nd, d.Network, d.Address)
 	}
 	if err == nil && d.TLS != nil {
 		tc := tls.Client(nc, d.TLS)

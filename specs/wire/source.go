@@ -13,7 +13,7 @@ type anySource struct {
 }
 
 // dialAnySource makes the socket. local is its own path on unixgram.
-func dialAnySource(network, address, local string) (net.Conn, error) {
+func dialAnySource(via Network, network, address, local string) (net.Conn, error) {
 	if network == "unixgram" {
 		pc, err := net.ListenPacket(network, local)
 		if err != nil {
@@ -28,7 +28,7 @@ func dialAnySource(network, address, local string) (net.Conn, error) {
 	if network = "udp6"; peer.IP.To4() != nil {
 		network = "udp4" // else the peer would come by another name
 	}
-	pc, err := net.ListenUDP(network, nil)
+	pc, err := via.ListenPacket(network)
 	if err != nil {
 		return nil, err
 	}

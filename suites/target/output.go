@@ -70,21 +70,22 @@ func printable(line string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`) + rest
 }
 
-// recorder keeps the head and the tail of what is written to it.
-type recorder struct {
+// Recorder keeps the head and the tail of what is written to it.
+type Recorder struct {
 	mu    sync.Mutex
 	head  []byte
 	tail  []byte // a ring once it is full
 	next  int    // where in the full ring the next byte goes
 	total int64
-	done  chan struct{} // closed when record has returned
+	done  chan struct{} // closed when Record has returned
 }
 
-func newRecorder() *recorder { return &recorder{done: make(chan struct{})} }
+// NewRecorder keeps nothing yet.
+func NewRecorder() *Recorder { return &Recorder{done: make(chan struct{})} }
 
-// record reads until the end, or until r is closed. It always takes what there
+// Record reads until the end, or until r is closed. It always takes what there
 // is, so that a server never waits for us to look at its output.
-func (o *recorder) record(r io.Reader) {
+func (o *Recorder) Record(r io.Reader) {
 	defer close(o.done)
 	buffer := make([]byte, 32<<10)
 	for {
@@ -96,7 +97,7 @@ func (o *recorder) record(r io.Reader) {
 	}
 }
 
-func (o *recorder) write(p []byte) {
+func (o *Recorder) write(p []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.total += int64(len(p))
@@ -111,7 +112,8 @@ func (o *recorder) write(p []byte) {
 	}
 }
 
-func (o *recorder) output() Output {
+// Output is what was kept so far.
+func (o *Recorder) Output() Output {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out := Output{Head: append([]byte(nil), o.head...)}
@@ -119,3 +121,6 @@ func (o *recorder) output() Output {
 	out.Dropped = o.total - int64(len(out.Head)) - int64(len(out.Tail))
 	return out
 }
+
+// Done is closed when Record has returned.
+func (o *Recorder) Done() <-chan struct{} { return o.done }

@@ -16,13 +16,13 @@ func TestRecorderKeepsHeadAndTail(t *testing.T) {
 	// Every way to cut the stream into writes keeps the same bytes.
 	for _, total := range []int{0, 1, headSize, headSize + 1, headSize + tailSize, headSize + tailSize + 1, len(all)} {
 		for _, chunk := range []int{1, 7, 4096, tailSize, tailSize + 1, 70_000, len(all)} {
-			o := newRecorder()
+			o := NewRecorder()
 			for rest := all[:total]; len(rest) > 0; {
 				n := min(chunk, len(rest))
 				o.write(rest[:n])
 				rest = rest[n:]
 			}
-			got := o.output()
+			got := o.Output()
 			head := min(total, headSize)
 			tail := min(total-head, tailSize)
 			if !bytes.Equal(got.Head, all[:head]) || !bytes.Equal(got.Tail, all[total-tail:total]) ||

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,11 +67,15 @@ type StartOptions struct {
 	// but no shell is run. {port} and {host} are replaced in each word. A
 	// backslash escapes, so a Windows path is written with / or in quotes.
 	Command string
+	// Words, if there are any, are what is run, as they are but for {port} and
+	// {host}; Command is then only what errors call it.
+	Words   []string
 	Host    string        // the IP address to listen on; "" and "localhost" are 127.0.0.1
 	Port    int           // 0 picks a free one
 	Network string        // "tcp", which "" means, or "udp" (Linux only)
 	Ready   time.Duration // how long it may take to listen; 0 is 10 s
 	Env     []string      // NAME=value, in addition to our own environment and PORT
+	OnlyEnv bool          // nothing of our own environment: a program that is not trusted
 	Dir     string        // where it runs, and what a command like ./server is relative to; "" is here
 }
 
@@ -164,7 +169,7 @@ func (p *Process) ExitStatus() (ExitStatus, bool) {
 func (p *Process) Busy() (used time.Duration, known bool) { return p.current().busy() }
 
 // Output is what the server has written so far. Restart begins anew.
-func (p *Process) Output() Output { return p.current().out.output() }
+func (p *Process) Output() Output { return p.current().out.Output() }
 
 // Restart ends the server and starts the same command again. A port that
 // StartOptions fixed is kept, and it is an error if it is taken meanwhile. One
@@ -256,7 +261,7 @@ func (p *Process) launchOn(ctx context.Context, port int) error {
 		return &portError{reason}
 	}
 	// Only now is the output complete.
-	lines := r.out.output().LastLines(shownLines)
+	lines := r.out.Output().LastLines(shownLines)
 	if len(lines) == 0 {
 		return fmt.Errorf("%w; it printed nothing", problem)
 	}
@@ -272,7 +277,7 @@ type run struct {
 	mark    string // random, found in the environment of each of its processes
 	cmd     *exec.Cmd
 	pid     int // of the started process; on Unix also its process group
-	out     *recorder
+	out     *Recorder
 	unseen  int // how often the port was held by a process that we cannot see
 
 	mu     sync.Mutex
@@ -294,14 +299,26 @@ func begin(o StartOptions, port int) (*run, error) {
 		// We are a target ourselves: whoever started us must find this one too.
 		marker = outer + "," + mark
 	}
-	env := (&exec.Cmd{Dir: o.Dir}).Environ()
+	var env []string
+	if !o.OnlyEnv {
+		env = (&exec.Cmd{Dir: o.Dir}).Environ()
+	}
 	env = append(env, "PORT="+strconv.Itoa(port))
 	env = append(env, o.Env...)
 	env = append(env, markerName+"="+marker)
 
-	words, err := split(o, port, env)
+	words, err := o.Words, error(nil)
+	if len(words) == 0 {
+		words, err = split(o, env)
+	}
 	if err != nil {
 		return nil, err
+	}
+	// Afterwards, so that ${port} stays a variable and a quoted {port} is replaced.
+	words = slices.Clone(words)
+	replace := strings.NewReplacer("{port}", strconv.Itoa(port), "{host}", o.Host)
+	for i, word := range words {
+		words[i] = replace.Replace(word)
 	}
 	stdin, stdinHeld, err := os.Pipe()
 	if err != nil {
@@ -317,7 +334,7 @@ func begin(o StartOptions, port int) (*run, error) {
 
 	r := &run{
 		command: o.Command, network: o.Network, host: o.Host, port: port, mark: mark,
-		out: newRecorder(), exited: make(chan struct{}), gone: make(chan struct{}),
+		out: NewRecorder(), exited: make(chan struct{}), gone: make(chan struct{}),
 	}
 	r.cmd = exec.Command(words[0], words[1:]...)
 	r.cmd.Env, r.cmd.Dir = env, o.Dir
@@ -340,7 +357,7 @@ func begin(o StartOptions, port int) (*run, error) {
 			return
 		}
 		r.reap()
-		r.status = exitStatus(r.cmd.ProcessState)
+		r.status = StatusOf(r.cmd.ProcessState)
 		close(r.exited)
 
 		r.err = r.sweep()
@@ -357,7 +374,7 @@ func begin(o StartOptions, port int) (*run, error) {
 		output.Close()
 		return nil, &CommandError{o.Command, cannotRun(err, words[0], o.Dir)}
 	}
-	go r.out.record(output)
+	go r.out.Record(output)
 	return r, nil
 }
 
@@ -465,7 +482,8 @@ func (s ExitStatus) String() string {
 	return fmt.Sprintf("exited with code %d", s.Code)
 }
 
-func exitStatus(state *os.ProcessState) ExitStatus {
+// StatusOf reads how a process ended that was waited for.
+func StatusOf(state *os.ProcessState) ExitStatus {
 	if state == nil { // it could not be waited for
 		return ExitStatus{Code: -1}
 	}
@@ -476,7 +494,7 @@ func exitStatus(state *os.ProcessState) ExitStatus {
 }
 
 // split gives the words of the command, at least one.
-func split(o StartOptions, port int, env []string) (words []string, err error) {
+func split(o StartOptions, env []string) (words []string, err error) {
 	fail := func(format string, args ...any) error {
 		return &CommandError{o.Command, fmt.Sprintf(format, args...)}
 	}
@@ -506,11 +524,6 @@ func split(o StartOptions, port int, env []string) (words []string, err error) {
 	}
 	if len(words) == 0 || words[0] == "" {
 		return nil, fail("is empty once its variables are replaced")
-	}
-	// Afterwards, so that ${port} stays a variable and a quoted {port} is replaced.
-	replace := strings.NewReplacer("{port}", strconv.Itoa(port), "{host}", o.Host)
-	for i, word := range words {
-		words[i] = replace.Replace(word)
 	}
 	return words, nil
 }

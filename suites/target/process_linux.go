@@ -234,6 +234,19 @@ func listeners(network string) ([]listener, error) {
 	return found, nil
 }
 
+// Listeners is where sockets listen over tcp or udp, in this network namespace.
+func Listeners(network string) ([]netip.AddrPort, error) {
+	if network != "tcp" && network != "udp" {
+		return nil, fmt.Errorf("cannot see who listens over %q: ask for tcp or udp", network)
+	}
+	all, err := listeners(network)
+	var places []netip.AddrPort
+	for _, l := range all {
+		places = append(places, l.address)
+	}
+	return places, err
+}
+
 // parseSocketAddress reads 0100007F:1F90. The address is printed as words of
 // this machine's byte order.
 func parseSocketAddress(s string) (netip.AddrPort, bool) {
