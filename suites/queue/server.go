@@ -26,10 +26,10 @@ func StartServer(folder, token string) (*Server, error) {
 		return nil, err
 	}
 	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(30 * time.Second) {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("the queue's own server does not start within 10 s: look at the folder %s", folder)
+		return nil, fmt.Errorf("the queue's own server does not start within 30 s: see that there is room at %s, and write access", folder)
 	}
 	at, err := url.Parse(s.ClientURL())
 	if err != nil {
