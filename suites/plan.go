@@ -63,6 +63,10 @@ type Plan struct {
 	For     time.Duration
 	Self    string
 
+	// Several says that this is one of several targets, whose protocols may
+	// differ: a dialect or a glob that is for another protocol is no mistake.
+	Several bool
+
 	Tool report.Tool
 }
 
@@ -252,6 +256,35 @@ func (p Plan) dialects(protocols []specs.Protocol) (map[string]string, error) {
 		}
 	}
 	return declared, nil
+}
+
+// fit leaves out of a plan for several targets what is for other protocols than
+// that of this one.
+func (p Plan) fit(protocols []specs.Protocol) Plan {
+	if !p.Several {
+		return p
+	}
+	has := func(test func(specs.Protocol) bool) bool { return slices.ContainsFunc(protocols, test) }
+	p.Dialects = slices.DeleteFunc(slices.Clone(p.Dialects), func(d string) bool {
+		key, _, _ := strings.Cut(d, "=")
+		return key != "class" && !has(func(of specs.Protocol) bool { _, err := of.Dialect(key); return err == nil })
+	})
+	matches := func(pattern string) bool {
+		return has(func(of specs.Protocol) bool {
+			var ids []string
+			for _, s := range of.Specs() {
+				ids = append(ids, s.ID)
+			}
+			matched, err := Match(pattern, ids)
+			return err != nil || len(matched) > 0
+		})
+	}
+	p.Skip = slices.DeleteFunc(slices.Clone(p.Skip), func(pattern string) bool { return !matches(pattern) })
+	// Where nothing is left of them, they stay: to test nothing is a mistake.
+	if slices.ContainsFunc(p.Only, matches) {
+		p.Only = slices.DeleteFunc(slices.Clone(p.Only), func(pattern string) bool { return !matches(pattern) })
+	}
+	return p
 }
 
 func allDialects(protocols []specs.Protocol) string {

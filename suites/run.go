@@ -120,6 +120,8 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	// The plan was checked against every protocol; now it is known which.
+	plan = plan.fit(r.protocols())
+	r.plan = plan
 	declared, err := plan.dialects(r.protocols())
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func TestRivals(t *testing.T) {
 		"verbose":       {"quiet: true", "-v", "", "verbose"},
 		"many clients":  {"only: zen\nbaseline: x\njobs: 4", "--clients=10", "", "jobs clients"},
 		"no clients":    {"clients: 10\nfor: 5s", "--only=zen", "", "only"},
-		"side by side":  {"target: x\nexec: y", "", "", "target exec"}, // which is refused later
+		"side by side":  {"target: x\nexec: y", "", "", "target exec"}, // which are two targets
 		"nothing given": {"only: []\ndialect: {}", "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

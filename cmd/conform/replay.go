@@ -12,8 +12,14 @@ import (
 	"conform/suites/target"
 )
 
+// replayFlags are the flags of conform replay.
+type replayFlags struct {
+	target, exec, color string
+	verbose, quiet      bool
+}
+
 func newReplay() *cobra.Command {
-	var f runFlags
+	var f replayFlags
 	cmd := &cobra.Command{
 		Use:   "replay REPORT ID",
 		Short: "Run one requirement of a JSON report again, with the same input",
@@ -45,7 +51,7 @@ It exits 1 when the requirement fails again, and 0 when it passes now.`,
 	return cmd
 }
 
-func replay(cmd *cobra.Command, f runFlags, path, id string) error {
+func replay(cmd *cobra.Command, f replayFlags, path, id string) error {
 	stored, err := storedReport(path)
 	if err != nil {
 		return err

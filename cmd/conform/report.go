@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +23,9 @@ testing anything again.
   conform report conform.json
   conform report conform.json --report markdown=summary.md --report junit=conform.xml
 
+The report of several targets is shown as their run showed it; {target} in a PATH
+writes a report for each of them.
+
 The exit code is that of the run.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -32,9 +37,13 @@ The exit code is that of the run.`,
 			if err != nil {
 				return err
 			}
-			stored, err := storedReport(args[0])
+			options := report.TerminalOptions{Color: colour, Verbose: verbose, Quiet: quiet, Width: width(stdout)}
+			stored, matrix, err := storedAny(args[0])
 			if err != nil {
 				return err
+			}
+			if matrix != nil {
+				return reportMatrix(stdout, matrix, reports, options)
 			}
 			sinks, err := openReports(reports, stdout)
 			if err != nil {
@@ -45,7 +54,7 @@ The exit code is that of the run.`,
 				return kitError{err}
 			}
 			if len(reports) == 0 {
-				if err := show(stdout, stored, report.TerminalOptions{Color: colour, Verbose: verbose, Quiet: quiet, Width: width(stdout)}); err != nil {
+				if err := show(stdout, stored, options); err != nil {
 					return err
 				}
 			}
@@ -66,4 +75,37 @@ The exit code is that of the run.`,
 	completeColor(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("report", completeReport)
 	return cmd
+}
+
+// reportMatrix shows or writes the report of several targets again.
+func reportMatrix(stdout io.Writer, m *report.Matrix, reports []string, o report.TerminalOptions) error {
+	sinks, err := openMatrixReports(reports, m.Files(), stdout)
+	if err != nil {
+		return err
+	}
+	defer sinks.close()
+	if err := sinks.write(m); err != nil {
+		return kitError{err}
+	}
+	if len(reports) == 0 {
+		return showMatrix(stdout, m, o)
+	}
+	if code := m.Summary.ExitCode; code != 0 {
+		return exitError(code)
+	}
+	return nil
+}
+
+// storedAny reads a JSON report of one target or of several.
+func storedAny(path string) (*report.Report, *report.Matrix, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	r, m, err := report.ReadAny(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, m, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"conform/fixtures"
 	"conform/suites"
 	"conform/suites/report"
-	"conform/suites/target"
 )
 
 const longHelp = `conform tells whether a network server keeps to its protocol, and shows the bytes.
@@ -25,6 +23,7 @@ const longHelp = `conform tells whether a network server keeps to its protocol, 
   conform --target localhost:1060          test a server that is running
   conform --exec 'python3 zen.py {port}'   start a server, test it, stop it
   conform --target … --clients 1000        hold many clients at once, and measure
+  conform --target … --target …            test several, and show where they disagree
 
 The protocol is detected when it is not named with --protocol. A requirement has
 an ID, protocol/section/name: conform list shows them, conform explain ID tells
@@ -48,8 +47,8 @@ Exit codes: 0 nothing failed · 1 a requirement is broken · 2 wrong usage ·
 
 // runFlags are the flags of the root command as they were written.
 type runFlags struct {
-	target, exec, color string
-	edition             string
+	targets, execs      []string
+	color, edition      string
 	baseline, newBase   string
 	only, skip, reports []string
 	verbose, quiet      bool
@@ -97,8 +96,8 @@ func newRoot() *cobra.Command {
 func (f *runFlags) register(root *cobra.Command) {
 	flags := root.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.target, "target", "", "test a running server: `host:port`, or a tcp, tls, udp, unix, unixgram, ws or wss URL")
-	flags.StringVar(&f.exec, "exec", "", "start a server with this `command`, test it, stop it; {port} and $PORT are where it has to listen")
+	flags.StringArrayVar(&f.targets, "target", nil, "test a running server: `host:port`, or a tcp, tls, udp, unix, unixgram, ws or wss URL (repeatable: several are compared)")
+	flags.StringArrayVar(&f.execs, "exec", nil, "start a server with this `command`, test it, stop it; {port} and $PORT are where it has to listen (repeatable)")
 	flags.StringVar(&f.plan.Protocol, "protocol", "", "the `name` of the protocol, instead of detecting it")
 	flags.BoolVar(&f.plan.Insecure, "insecure", false, "do not verify the certificate of a tls or wss target")
 	flags.StringVar(&f.plan.CA, "ca", "", "verify the certificate of a tls or wss target by the PEM certificates in `FILE`")
@@ -139,18 +138,7 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	plan := f.plan
 	plan.Tool = tool()
-	plan.Exec = f.exec
 	var err error
-	if cmd.Flags().Changed("exec") && strings.TrimSpace(f.exec) == "" {
-		return fmt.Errorf("--exec is empty: write the command that starts the server, as in --exec 'python3 server.py {port}'")
-	}
-	if cmd.Flags().Changed("target") {
-		address, err := target.ParseAddress(f.target)
-		if err != nil {
-			return fmt.Errorf("--target: %w", err)
-		}
-		plan.Target = &address
-	}
 	if cmd.Flags().Changed("jobs") && plan.Jobs < 1 {
 		return fmt.Errorf("--jobs %d: write a number from 1 on", plan.Jobs)
 	}
@@ -188,6 +176,14 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	plans, err := f.plans(plan)
+	if err != nil {
+		return err
+	}
+	if len(plans) > 1 {
+		return runSeveral(cmd, f, plans, colour)
+	}
+	plan = plans[0]
 	if err := plan.Check(); err != nil {
 		return err
 	}
@@ -210,7 +206,7 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	options := report.TerminalOptions{Color: colour, Verbose: f.verbose, Quiet: f.quiet, Width: width(stdout)}
 	// First of the look at the target, then of the requirements.
 	progress := newProgress(stderr, 0)
-	progress.Update(0, 0, []string{"at " + cmp.Or(f.target, f.exec, "the bundled implementation")})
+	progress.Update(0, 0, []string{"at " + plan.TargetName()})
 	counting := counter{w: stderr, terminal: isTerminal(stderr), width: width(stderr)}
 	result, err := suites.Run(cmd.Context(), plan, suites.Observer{
 		Ready: func(r *report.Report, requirements int) {
@@ -410,8 +406,13 @@ func openReports(given []string, stdout io.Writer) (*reportSinks, error) {
 	return sinks, nil
 }
 
-// write renders every report, the later ones too when one fails.
+// write renders a report to every sink.
 func (s *reportSinks) write(r *report.Report) error {
+	return s.each(func(_ int, format string, w io.Writer) error { return report.Write(format, w, r) })
+}
+
+// each renders every report, the later ones too when one fails.
+func (s *reportSinks) each(render func(i int, format string, w io.Writer) error) error {
 	var problem error
 	for i := range s.list {
 		sink := &s.list[i]
@@ -425,7 +426,7 @@ func (s *reportSinks) write(r *report.Report) error {
 		}
 		if err == nil {
 			buffered := bufio.NewWriter(sink.w)
-			if err = report.Write(sink.format, buffered, r); err == nil {
+			if err = render(i, sink.format, buffered); err == nil {
 				err = buffered.Flush()
 			}
 		}

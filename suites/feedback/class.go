@@ -21,7 +21,8 @@ type Class struct {
 	Entries []Entry
 }
 
-// Entry is one submission of a class.
+// Entry is one submission of a class. The report and the output of its build may
+// be left out of the grade: nothing that is said of a class needs them.
 type Entry struct {
 	Grade grade.Grade
 	Page  string // the feedback page, a path beside the class page; empty when there is none
@@ -206,7 +207,7 @@ func faultOf(g grade.Grade) (fault, bool) {
 	}
 	for _, l := range g.Lines {
 		for _, j := range l.Judged {
-			if !j.Met && (j.Owner == grade.OfInfrastructure || j.Owner == grade.OfRubric) {
+			if !j.Met && !leftOut(j) && (j.Owner == grade.OfInfrastructure || j.Owner == grade.OfRubric) {
 				return fault{Owner: j.Owner, Code: string(j.Code), Message: j.ID + " could not be judged"}, true
 			}
 		}

@@ -146,7 +146,7 @@ func TestLinksLeadNowhereElse(t *testing.T) {
 // checkPage looks over a page of ours.
 func checkPage(t *testing.T, text, script string) *html.Node {
 	t.Helper()
-	f := report.NewFrame("", report.Tool{}, "", pageStyle, script)
+	f := report.NewFrame(report.Tool{}, pageStyle, script)
 	return reporttest.CheckPage(t, text, string(f.CSS), string(f.JS))
 }
 

@@ -32,15 +32,14 @@ const (
 // classPage is what the template shows. Every string in it is clean.
 type classPage struct {
 	report.Frame
-	What, Headline, Meaning string
-	Outcomes, Scores        []fact
-	Chart                   template.HTML
-	Lines                   []classLine
-	Items                   []classItem
-	ItemsLeft               string
-	Faults, Flaky, Slowest  []classRef
-	Columns                 []string
-	Rows                    []classRow
+	Outcomes, Scores       []fact
+	Chart                  template.HTML
+	Lines                  []classLine
+	Items                  []classItem
+	ItemsLeft              string
+	Faults, Flaky, Slowest []classRef
+	Columns                []string
+	Rows                   []classRow
 }
 
 type (
@@ -71,8 +70,10 @@ var outcomes = []struct {
 // writeClassHTML writes the page of a class: one file, which loads nothing and
 // needs no script to be read.
 func writeClassHTML(w io.Writer, s *summary) error {
-	p := &classPage{Headline: cmp.Or(strings.TrimSpace(report.Plain(s.Title, 200)), "Class")}
-	p.What = count(len(s.Submissions), "submission", "submissions")
+	p := &classPage{Frame: report.NewFrame(s.Tool, pageStyle, classScript)}
+	p.Headline = cmp.Or(strings.TrimSpace(report.Plain(s.Title, 200)), "Class")
+	p.Title = p.Headline
+	p.Address = count(len(s.Submissions), "submission", "submissions")
 	for _, o := range outcomes {
 		if n := s.Outcomes[string(o.outcome)]; n > 0 {
 			p.Outcomes = append(p.Outcomes, fact{Name: string(o.outcome), Text: o.means, Small: fmt.Sprint(n)})
@@ -151,7 +152,6 @@ func writeClassHTML(w io.Writer, s *summary) error {
 		}
 		p.Rows = append(p.Rows, shown)
 	}
-	p.Frame = report.NewFrame(p.Headline, s.Tool, "", pageStyle, classScript)
 	return report.WritePage(w, classTemplate, p)
 }
 

@@ -65,11 +65,12 @@ func newClassroom(v *view) classroom {
 	if v.Score < v.Max {
 		doc.Status = "fail"
 	}
+	left := maxClassroom
 	for _, l := range v.Lines {
 		t := classroomTest{Name: unlike(title(l)), Status: "pass", Score: rounded(l.Points), Max: rounded(l.Max), ExecutionTime: "0s"}
 		if l.Status != grade.Met {
 			t.Status = "fail"
-			t.Message = unlike(strings.TrimSpace(says(l) + "\n" + cmp.Or(v.evidence(l, maxCards), v.failure())))
+			t.Message = unlike(strings.TrimSpace(says(l) + "\n" + cmp.Or(v.evidence(l, &left), v.failure())))
 		}
 		if l.Bonus {
 			t.Max = 0
@@ -127,9 +128,14 @@ type (
 	}
 )
 
-// maxPrairieLearn is what all cards may take together: the file may have a
-// megabyte, and what is quoted in it grows.
-const maxPrairieLearn = 400_000
+// What all cards may take together. PrairieLearn takes a megabyte, as do the
+// outputs of all steps of a job, where it is in base64, and Autolab's Tango; and
+// what is quoted in JSON grows.
+const (
+	maxPrairieLearn = 400_000
+	maxClassroom    = 200_000
+	maxAutolab      = 400_000
+)
 
 func writePrairieLearn(w io.Writer, v *view) error {
 	doc := prairieLearn{Gradable: true, Message: v.headline() + ". " + v.meaning(), Output: v.output()}
@@ -150,12 +156,7 @@ func writePrairieLearn(w io.Writer, v *view) error {
 			if l.Bonus {
 				t.Description = "bonus"
 			}
-			if text := v.evidence(l, maxCards); len(text) <= left {
-				t.Output = text
-				left -= len(text)
-			} else {
-				t.Output = "(left out: there is too much that failed)"
-			}
+			t.Output = v.evidence(l, &left)
 			doc.Tests = append(doc.Tests, t)
 			if len(doc.Tests) >= maxLines {
 				break
@@ -199,8 +200,9 @@ func writeAutolab(w io.Writer, v *view) error {
 		}
 		tests[name] = t
 	}
+	left := maxAutolab
 	for _, l := range v.Lines {
-		if card := v.evidence(l, maxCards); card != "" {
+		if card := v.evidence(l, &left); card != "" {
 			text.Space()
 			for line := range strings.Lines(card) {
 				text.Line(strings.TrimRight(line, "\n"))

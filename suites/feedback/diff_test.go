@@ -34,15 +34,15 @@ func TestDiff(t *testing.T) {
 	found.Submission.Name = "found"
 	still := lost
 	still.Submission.Name = "still"
-	before := []grade.Grade{graded("same", 0), graded("small", 0), graded("up", 3), graded("large", 0), graded("lost", 0), graded("gone", 0), graded("swapped", 0), graded("rubric", 0), found, still}
-	after := []grade.Grade{graded("same", 0), graded("small", 1), graded("up", 0), graded("large", 5), lost, graded("new", 0), swapped, other, graded("found", 0), still}
+	before := []grade.Grade{graded("same", 0), graded("few", 0), graded("up", 3), graded("many", 0), graded("lost", 0), graded("gone", 0), graded("swapped", 0), graded("rubric", 0), found, still}
+	after := []grade.Grade{graded("same", 0), graded("few", 1), graded("up", 0), graded("many", 5), lost, graded("new", 0), swapped, other, graded("found", 0), still}
 	changes := Diff(before, after)
 	var got []string
 	for _, c := range changes {
 		got = append(got, fmt.Sprintf("%s %s %s, %d lines", c.Kind, c.Name, c.text(), len(c.Lines)))
 	}
-	want := `dropped large 13 → 8 of 25 (−5), 1 lines
-dropped small 13 → 12 of 25 (−1), 1 lines
+	want := `dropped many 13 → 8 of 25 (−5), 1 lines
+dropped few 13 → 12 of 25 (−1), 1 lines
 lost lost 13 → no score of 25, 5 lines
 vanished gone 13 → not there of 25, 0 lines
 differs rubric 13 → 13 of 30, 0 lines
@@ -60,7 +60,7 @@ appeared new not there → 13 of 25, 0 lines`
 	if err := WriteDiff(&b, changes, report.TerminalOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"✗ large  13 → 8 of 25 (−5)\n    Right answers  8 → 3: 1 of 2 requirements is not met", "another rubric, of 25 before", "2 dropped, 1 lost, 1 vanished, 2 differs, 1 decided, 1 raised, 1 appeared\n"} {
+	for _, want := range []string{"✗ many  13 → 8 of 25 (−5)\n    Right answers  8 → 3: 1 of 2 requirements is not met", "another rubric, of 25 before", "2 dropped, 1 lost, 1 vanished, 2 differs, 1 decided, 1 raised, 1 appeared\n"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}

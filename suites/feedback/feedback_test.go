@@ -96,7 +96,11 @@ func unbuilt() grade.Grade {
 	g.Cause = &grade.Cause{Code: "build-failed", Owner: grade.OfSubmission, Message: "make ended with code 2", Hint: "build it where nothing is installed"}
 	g.Build.Status, g.Build.Output = "exited with code 2", &report.Output{Head: "cc -o server server.c\nserver.c:3: error: expected ';'\n"}
 	for i := range g.Lines {
-		g.Lines[i].Status, g.Lines[i].Points, g.Lines[i].Judged = grade.Unmet, 0, nil
+		g.Lines[i].Status, g.Lines[i].Points = grade.Unmet, 0
+		for k := range g.Lines[i].Judged {
+			j := &g.Lines[i].Judged[k]
+			j.Verdict, j.Code, j.Met, j.Draws, j.Passed = specs.Blocked, "", false, 0, 0
+		}
 	}
 	return g
 }
@@ -158,7 +162,7 @@ func every(t *testing.T, format string, test func(t *testing.T, g grade.Grade, o
 // words that decide what is shown.
 func hostileGrades(t *testing.T, test func(t *testing.T, g grade.Grade)) {
 	for name, s := range reporttest.Hostile {
-		s = s[:min(len(s), 20_000)]
+		s = s[:min(len(s), 4000)]
 		for which, original := range map[string]func() grade.Grade{"graded": open, "unbuilt": unbuilt} {
 			t.Run(name+" "+which, func(t *testing.T) { test(t, harmed(original(), s)) })
 		}
@@ -392,6 +396,69 @@ func TestJUnitAndCTRF(t *testing.T) {
 	}
 }
 
+// What the submission owns fails, what others own is an error, and what was not
+// asked of it is neither: in tests, in the evidence, and in what is said of a
+// class.
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	g := open()
+	l := &g.Lines[0]
+	l.Judged = nil
+	g.Report.Results = nil
+	for _, j := range []grade.Judged{
+		{ID: "x/met/strictly", Verdict: specs.NonStrict, Met: true},
+		{ID: "x/lost/strictly", Verdict: specs.NonStrict, Owner: grade.OfSubmission},
+		{ID: "x/lost/died", Verdict: specs.Blocked, Owner: grade.OfSubmission, Code: specs.TargetDied},
+		{ID: "x/lost/missing", Verdict: specs.Unsupported, Owner: grade.OfSubmission, Code: specs.Missing},
+		{ID: "x/lost/once", Verdict: specs.Fail, Owner: grade.OfSubmission, Draws: 3, Passed: 2},
+		{ID: "x/out/dialect", Verdict: specs.Unsupported, Owner: grade.OfRubric, Code: specs.Declared},
+	} {
+		l.Judged = append(l.Judged, j)
+		g.Report.Results = append(g.Report.Results, report.Result{ID: j.ID, Protocol: "x", Section: "y", Verdict: j.Verdict, Reason: &report.Reason{Code: j.Code, Message: "because of it"}})
+	}
+	last := &g.Report.Results[4] // the run that is kept is of another draw
+	last.Verdict, last.Reason, last.Transcript, last.Replay = specs.Pass, nil, []report.Event{{Event: "sent", Text: "right"}}, "conform --seed 1"
+	got := map[string]string{}
+	for _, o := range []grade.Owner{grade.OfInfrastructure, grade.OfRubric} {
+		one := g
+		one.Lines = append([]grade.Line(nil), g.Lines...)
+		one.Lines[1].Judged = []grade.Judged{{ID: "x/open/" + string(o), Verdict: specs.Blocked, Owner: o}}
+		var doc struct {
+			Results struct {
+				Tests []struct{ Name, Status string }
+			}
+		}
+		if err := json.Unmarshal([]byte(write(t, "ctrf", one, Options{})), &doc); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range doc.Results.Tests {
+			if strings.HasPrefix(c.Name, "x/") {
+				got[c.Name] = c.Status
+			}
+		}
+	}
+	want := map[string]string{"x/met/strictly": "passed", "x/lost/strictly": "failed", "x/lost/died": "failed", "x/lost/missing": "failed", "x/lost/once": "failed",
+		"x/out/dialect": "skipped", "x/open/infrastructure": "other", "x/open/rubric": "other"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v", got)
+	}
+	text := newView(g, Options{}).cards(*l, 99)
+	for _, in := range []string{"x/lost/strictly", "x/lost/died", "x/lost/missing", "x/lost/once", "met 2 of 3 times"} {
+		if !strings.Contains(text, in) {
+			t.Errorf("%s is not in the evidence", in)
+		}
+	}
+	if strings.Contains(text, "x/out") || strings.Contains(text, "x/met") {
+		t.Errorf("%s", text)
+	}
+	if page := write(t, "html", g, Options{}); !strings.Contains(page, "met in the run that is kept, and not with other input") || strings.Contains(page, "conform --seed 1<") {
+		t.Error("a run in which it was met is shown for one in which it was not")
+	}
+	if f, ok := faultOf(g); ok {
+		t.Errorf("%+v", f)
+	}
+}
+
 // Of what was not graded by fault of a machine, no output makes a zero.
 func TestUndecidedIsNoZero(t *testing.T) {
 	t.Parallel()
@@ -441,9 +508,13 @@ func TestUnknownFormats(t *testing.T) {
 	if err := WriteClass("html\x1b", io.Discard, Class{}); err == nil || !strings.Contains(err.Error(), `of a class: write one of class-html, class-json, csv`) || strings.Contains(err.Error(), "\x1b") {
 		t.Errorf("%v", err)
 	}
+	page, err := os.ReadFile("../../docs/grading-outputs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range Formats() {
-		if f.For == "" {
-			t.Errorf("%s is for nothing", f.Name)
+		if f.For == "" || !strings.Contains(string(page), "`"+f.Name+"`") {
+			t.Errorf("%s is for nothing, or not in docs/grading-outputs.md", f.Name)
 		}
 	}
 }

@@ -400,11 +400,7 @@ func comment(r row, o Options) string {
 		lines = append(lines, title(l)+": "+says(l))
 	}
 	for _, d := range v.Deductions {
-		text := report.Plain(d.Title, 200)
-		if d.Points > 0 {
-			text += ": −" + number(d.Points)
-		}
-		lines = append(lines, text)
+		lines = append(lines, report.Plain(d.Title, 200)+": −"+number(d.Points))
 	}
 	for i, l := range lines {
 		lines[i] = html.EscapeString(l)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/html"
+
 	"conform/suites/grade"
 	"conform/suites/report"
 	"conform/suites/report/reporttest"
@@ -259,5 +261,42 @@ func TestCSV(t *testing.T) {
 		"grace," + digest + ",undecided,infrastructure,worker-lost: the machine went away,,25,2026-03-01 12:00:00,2,late: 4 hours late: 2 points,4.322,namespaced,,,,,\n"
 	if b.String() != want {
 		t.Errorf("%s\nnot\n%s", b.String(), want)
+	}
+}
+
+// What a submission is called or prints is text in a gradebook, and in what is
+// said of filling it in.
+func TestGradebooksAreSafe(t *testing.T) {
+	t.Parallel()
+	for name, h := range reporttest.Hostile {
+		h = h[:min(len(h), 5000)]
+		strange := harmed(unbuilt(), h)
+		g := harmed(open(), h)
+		g.Submission.Name = "alan"
+		sheet := strings.Replace(moodle, `"Alan Turing"`, `"`+strings.ReplaceAll(strings.ToValidUTF8(h, "?"), `"`, `""`)+` Turing"`, 1)
+		var b, said bytes.Buffer
+		f, err := FillMoodle(&b, strings.NewReader(sheet), Class{Entries: []Entry{{Grade: g}, {Grade: strange}}}, MoodleColumns{}, Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		rows, err := csv.NewReader(&b).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		comment := rows[3][9]
+		plain(t, comment)
+		page, err := html.Parse(strings.NewReader(comment))
+		if err != nil || !strings.HasPrefix(comment, "<p>") {
+			t.Errorf("%v %.80q", err, comment)
+		}
+		for n := range page.Descendants() {
+			if n.Type == html.ElementNode && !strings.Contains(" html head body p br ", " "+n.Data+" ") {
+				t.Errorf("%s: there is an element %s", name, n.Data)
+			}
+		}
+		if err := f.Write(&said, report.TerminalOptions{}); err != nil || said.Len() == 0 {
+			t.Errorf("%v %q", err, said.String())
+		}
+		plain(t, said.String())
 	}
 }

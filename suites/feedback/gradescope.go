@@ -9,9 +9,8 @@ import (
 	"conform/suites/report"
 )
 
-// maxCards is how many failed requirements of a line are shown in full where a
-// course system bounds what it takes.
-const maxCards = 10
+// maxGradescope is what all cards may take together.
+const maxGradescope = 1_000_000
 
 type (
 	gradescope struct {
@@ -62,6 +61,7 @@ func writeGradescope(w io.Writer, v *view) error {
 		doc.Extra["seed"] = now.Seed
 	}
 	doc.Output = report.PlainLines(strings.TrimSpace(now.meaning()+"\n"+now.failure()+"\n"+now.output()), 100)
+	left := maxGradescope
 	add := func(t gradescopeTest) {
 		t.Format, t.OutFormat, t.Number = "text", "text", fmt.Sprint(len(doc.Tests)+1)
 		doc.Tests = append(doc.Tests, t)
@@ -75,7 +75,7 @@ func writeGradescope(w io.Writer, v *view) error {
 		if l.Bonus {
 			t.Tags = append(t.Tags, "bonus")
 		}
-		t.Output = strings.TrimSpace(report.Plain(l.Why, maxText) + "\n\n" + from.evidence(l, maxCards))
+		t.Output = strings.TrimSpace(report.Plain(l.Why, maxText) + "\n\n" + from.evidence(l, &left))
 		add(t)
 	}
 	for _, l := range now.Lines {
@@ -106,21 +106,17 @@ func writeGradescope(w io.Writer, v *view) error {
 		score, most := rounded(rest.Points), rounded(rest.Max)
 		add(gradescopeTest{Score: &score, Max: &most, Name: "not shown", Visibility: "hidden"})
 	}
-	if len(v.whole.Deductions) > 0 {
-		t := gradescopeTest{Name: "Deductions", Visibility: "visible"}
-		from := now
-		if now.partial {
-			t.Visibility = "hidden" // what they take off tells the total
-			if !v.options.student() {
-				from = all
-			}
-		}
-		for _, d := range from.Deductions {
+	// What they take off tells the total: hidden with it.
+	deductions, visibility := now.Deductions, "visible"
+	if now.partial && !v.options.student() {
+		deductions, visibility = v.whole.Deductions, "hidden"
+	}
+	if len(deductions) > 0 {
+		t := gradescopeTest{Name: "Deductions", Visibility: visibility}
+		for _, d := range deductions {
 			t.Output += strings.TrimRight(report.Plain(d.Title, 200)+": −"+number(d.Points)+" "+report.Plain(d.Why, 300), " ") + "\n"
 		}
-		if t.Visibility == "visible" || from == all {
-			add(t)
-		}
+		add(t)
 	}
 	return encode(w, doc, "the result for Gradescope")
 }

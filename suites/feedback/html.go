@@ -29,13 +29,12 @@ const (
 // page is what the template shows. Every string in it is clean.
 type page struct {
 	report.Frame
-	Name, Class, Sign, Headline, Meaning string
-	Failure, Hint, Output                string
-	Next                                 []next
-	Lines                                []pageLine
-	Deductions, Manual, Facts            []fact
-	Sum, Score, Max                      string
-	Build, Server                        string
+	Hint, Output              string
+	Next                      []next
+	Lines                     []pageLine
+	Deductions, Manual, Facts []fact
+	Sum, Score, Max           string
+	Build, Server             string
 }
 
 type next struct {
@@ -70,7 +69,9 @@ func sign(s grade.Status) (class, mark string) {
 func writeHTML(w io.Writer, v *view) error { return report.WritePage(w, pageTemplate, newPage(v)) }
 
 func newPage(v *view) *page {
-	p := &page{Name: v.name(), Headline: v.headline(), Meaning: v.meaning(), Failure: v.failure(), Output: v.output()}
+	p := &page{Frame: report.NewFrame(v.Tool, pageStyle, ""), Output: v.output()}
+	p.Address, p.Headline, p.Meaning, p.Cause = v.name(), v.headline(), v.meaning(), v.failure()
+	p.Title = report.Plain(p.Headline+" · "+p.Address, 200)
 	switch {
 	case v.undecided:
 		p.Class, p.Sign = "nonstrict", "!"
@@ -86,11 +87,7 @@ func newPage(v *view) *page {
 	}
 	p.lines(v)
 	for _, d := range v.Deductions[:min(len(v.Deductions), maxLines)] {
-		f := fact{Name: report.Plain(d.Title, 200), Text: report.Plain(d.Why, maxText)}
-		if d.Points > 0 {
-			f.Small = "−" + number(d.Points)
-		}
-		p.Deductions = append(p.Deductions, f)
+		p.Deductions = append(p.Deductions, fact{Name: report.Plain(d.Title, 200), Text: report.Plain(d.Why, maxText), Small: "−" + number(d.Points)})
 	}
 	for _, m := range v.Manual[:min(len(v.Manual), maxLines)] {
 		p.Manual = append(p.Manual, fact{Name: report.Plain(cmp.Or(m.Title, m.ID), 200), Text: report.PlainLines(m.Guide, 20), Small: "up to " + number(m.Max)})
@@ -109,7 +106,6 @@ func newPage(v *view) *page {
 	if v.Report != nil {
 		p.Server = report.PlainOutput(v.Report.Target.Output, 60)
 	}
-	p.Frame = report.NewFrame(p.Headline+" · "+p.Name, v.Tool, "", pageStyle, "")
 	return p
 }
 
@@ -122,7 +118,7 @@ func (p *page) lines(v *view) {
 	from := []int{}
 	for _, l := range v.Lines[:min(len(v.Lines), maxLines)] {
 		from = append(from, len(all.Results))
-		for _, j := range l.Judged {
+		for _, j := range v.judged(l) {
 			res, _ := v.result(j)
 			all.Results = append(all.Results, res)
 		}
@@ -149,8 +145,8 @@ func (p *page) lines(v *view) {
 			tags = append(tags, report.Plain(string(l.Visibility), 40))
 		}
 		line.Tag = strings.Join(tags, ", ")
-		line.Cards = cards[from[i] : from[i]+len(l.Judged)]
-		for k, j := range l.Judged {
+		line.Cards = cards[from[i] : from[i]+len(v.judged(l))]
+		for k, j := range v.judged(l) {
 			if text := draws(j); text != "" {
 				line.Cards[k].Meta = append(line.Cards[k].Meta, text)
 			}

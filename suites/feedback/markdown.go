@@ -57,18 +57,14 @@ func writeMarkdown(w io.Writer, v *view) error {
 		line("| %s | %s | %s | %s | %s |", report.MarkdownText(s, 4), name, points, number(l.Max), report.MarkdownText(l.Why, 300))
 	}
 	for _, d := range v.Deductions[:min(len(v.Deductions), 100)] {
-		points := ""
-		if d.Points > 0 {
-			points = "−" + number(d.Points)
-		}
-		line("| | %s | %s | | %s |", report.MarkdownText(d.Title, 200), points, report.MarkdownText(d.Why, 300))
+		line("| | %s | −%s | | %s |", report.MarkdownText(d.Title, 200), number(d.Points), report.MarkdownText(d.Why, 300))
 	}
 	line("")
 	left := 0
 	shown := 0
 	for _, l := range v.Lines {
-		for _, j := range l.Judged {
-			if j.Met {
+		for _, j := range v.judged(l) {
+			if !lost(j) {
 				continue
 			}
 			res, _ := v.result(j)

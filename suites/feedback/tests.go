@@ -30,12 +30,19 @@ func (v *view) asTests() *report.Report {
 			key = fmt.Sprintf("line-%d", i+1)
 		}
 		judged := len(r.Results)
-		for _, j := range l.Judged {
-			if v.Outcome != grade.Graded && v.Outcome != grade.Undecided {
-				break // nothing of it was asked
-			}
+		for _, j := range v.judged(l) {
 			res, _ := v.result(j)
 			res.Protocol = key
+			// Tests fail by the submission's doing, and by nobody else's.
+			switch {
+			case j.Met && !report.Passed(res.Verdict, r.Run.Strict):
+				res.Verdict = specs.Pass
+			case j.Met, leftOut(j):
+			case j.Owner == grade.OfSubmission:
+				res.Verdict = specs.Fail
+			default:
+				res.Verdict = specs.Error
+			}
 			r.Results = append(r.Results, res)
 		}
 		if len(r.Results) > judged && l.Status != grade.Uncounted {

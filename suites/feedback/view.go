@@ -30,8 +30,8 @@ type view struct {
 // a student
 //
 //   - a line that is hidden, or shown only after the due date, is not there; Score
-//     and Max are then those of the lines that are, and no deduction has points,
-//     since the total would give the rest away;
+//     and Max are then those of the lines that are, and there are no deductions,
+//     since the total, or a share of it, would give the rest away;
 //   - a line of which only the result is shown has its points and its status, and
 //     nothing of its requirements;
 //   - of the run there is what lines in full view judge, and nothing else: where
@@ -67,7 +67,7 @@ func newView(g grade.Grade, o Options) *view {
 				closed[j.ID] = true
 				secrets = append(secrets, j.ID, j.Title)
 			}
-			l.Judged, l.Why = nil, ""
+			l = grade.Line{ID: l.ID, Title: l.Title, Points: l.Points, Max: l.Max, Bonus: l.Bonus, Visibility: l.Visibility, Status: l.Status}
 		default:
 			v.partial, guarded = true, true
 			secrets = append(secrets, l.ID, l.Title)
@@ -114,15 +114,8 @@ func newView(g grade.Grade, o Options) *view {
 			}
 		}
 	}
-	v.Deductions = slices.Clone(g.Deductions)
-	for i := range v.Deductions {
-		d := &v.Deductions[i]
-		d.Title, d.Why = scrub(d.Title, "deduction"), scrub(d.Why, "")
-		if v.partial { // a share of the total tells the total
-			d.Points, d.Why = 0, ""
-		}
-	}
-	if v.partial {
+	if v.partial { // a share of the total tells the total
+		v.Deductions = nil
 		v.Score, v.Max = 0, 0
 		for _, l := range v.Lines {
 			v.Score += l.Points
@@ -131,6 +124,10 @@ func newView(g grade.Grade, o Options) *view {
 			}
 		}
 		v.Score = max(0, v.Score)
+	}
+	v.Deductions = slices.Clone(v.Deductions)
+	for i := range v.Deductions {
+		v.Deductions[i].Why = scrub(v.Deductions[i].Why, "")
 	}
 	v.Seed, v.DurationMS = 0, 0
 	if c := g.Cause; c != nil {
@@ -233,10 +230,7 @@ func (v *view) meaning() string {
 		text = fmt.Sprintf("%d of %s met in full.", met, count(len(v.Lines), "part is", "parts are"))
 	}
 	if v.partial {
-		text += " Not everything that counts is shown here: this is not the whole grade."
-		if len(v.Deductions) > 0 {
-			text += " Deductions are not taken off."
-		}
+		text += " Not everything that counts is shown here, and no deductions: this is not the whole grade."
 	}
 	if len(v.Manual) > 0 {
 		text += " A person has still to judge a part, which is not in these points."
@@ -260,20 +254,63 @@ func (v *view) result(j grade.Judged) (report.Result, bool) {
 		found = report.Result{ID: j.ID, Title: j.Title, Verdict: j.Verdict}
 		found.Protocol, _, _ = strings.Cut(j.ID, "/")
 	}
+	if known && !j.Met && report.Passed(found.Verdict, true) && report.Judged(found.Verdict) {
+		// The grade has the run of one draw, in which other things failed.
+		found.Transcript, found.Replay = nil, ""
+		found.Notes = []string{"it was met in the run that is kept, and not with other input"}
+	}
 	found.Verdict = j.Verdict
-	if !j.Met && (j.Owner == grade.OfInfrastructure || j.Owner == grade.OfRubric) && j.Verdict == specs.Fail {
+	switch {
+	case j.Met:
+	case j.Owner == grade.OfSubmission && j.Verdict == specs.NonStrict:
+		found.Verdict = specs.Fail // the rubric is strict
+	case (j.Owner == grade.OfInfrastructure || j.Owner == grade.OfRubric) && j.Verdict == specs.Fail:
 		found.Verdict = specs.Error // not the submission's doing
 	}
 	return found, known
 }
 
+// judged are the requirements of a line that were judged: none where nothing of
+// the submission could be asked.
+func (v *view) judged(l grade.Line) []grade.Judged {
+	switch v.Outcome {
+	case grade.Unreadable, grade.BuildFailed, grade.NotStarted:
+		return nil
+	}
+	return l.Judged
+}
+
+// lost says whether a requirement cost points. What was not the submission's
+// doing is named by the line, and has no evidence that the submission could use.
+func lost(j grade.Judged) bool { return !j.Met && j.Owner == grade.OfSubmission }
+
+// leftOut says whether a requirement was not asked of this submission, which
+// costs nothing.
+func leftOut(j grade.Judged) bool {
+	return !j.Met && j.Owner != grade.OfSubmission && j.Verdict == specs.Unsupported
+}
+
+// maxCards is how many failed requirements of a line are shown in full where a
+// course system bounds what it takes.
+const maxCards = 10
+
 // evidence is what is to be said of the requirements of a line that were not
-// met: at most cards of them in full.
-func (v *view) evidence(l grade.Line, cards int) string {
+// met, as long as it fits into what is left of a number of bytes.
+func (v *view) evidence(l grade.Line, left *int) string {
+	text := v.cards(l, maxCards)
+	if len(text) > *left {
+		return "(left out: there is too much that failed)"
+	}
+	*left -= len(text)
+	return text
+}
+
+// cards are those of a line that failed, at most so many of them.
+func (v *view) cards(l grade.Line, cards int) string {
 	var b strings.Builder
 	left := 0
-	for _, j := range l.Judged {
-		if j.Met {
+	for _, j := range v.judged(l) {
+		if !lost(j) {
 			continue
 		}
 		if cards--; cards < 0 {

@@ -177,8 +177,8 @@ func TestView(t *testing.T) {
 	both := sample()
 	both.Lines[4].Judged = both.Lines[0].Judged[1:2]
 	v := newView(both, Options{})
-	if len(v.Report.Results) != 2 || strings.Contains(v.evidence(v.Lines[0], 9), "Ugly") {
-		t.Errorf("%s", v.evidence(v.Lines[0], 9))
+	if len(v.Report.Results) != 2 || strings.Contains(v.cards(v.Lines[0], 9), "Ugly") {
+		t.Errorf("%s", v.cards(v.Lines[0], 9))
 	}
 	// What nobody has heard of is hidden.
 	odd := sample()

@@ -32,3 +32,8 @@ func WriteBadge(w io.Writer, r *Report) error {
 `, left+right, left, left+right/2, name, text, colour, right-3, left/2, left-12, right-12)
 	return err
 }
+
+// writeMatrixBadge writes the badge of the worst target.
+func writeMatrixBadge(w io.Writer, m *Matrix) error {
+	return WriteBadge(w, &Report{Summary: Summary{Headline: m.Summary.Headline}})
+}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 
 	"conform/specs"
 )
@@ -58,20 +59,63 @@ type (
 // and actions read that compare runs. What CTRF has no status for is "other":
 // the target's faults are "failed", and nothing else is.
 func WriteCTRF(w io.Writer, r *Report) error {
-	start := r.Run.Started.UnixMilli()
-	doc := ctrfReport{Format: "CTRF", Version: "0.0.0", Generated: "conform", Results: ctrfResults{
-		Tool:    ctrfTool{Name: "conform", Version: shorten(r.Tool.Version, maxXMLValue)},
-		Summary: ctrfSummary{Start: start, Stop: start + whole(r.Run.DurationMS)},
-		Tests:   []ctrfTest{},
-		Extra: map[string]any{"target": shorten(r.Target.Address, maxXMLValue), "seed": r.Run.Seed,
-			"headline": shorten(r.Summary.Headline, maxXMLValue), "exitCode": r.Summary.ExitCode},
-	}}
+	extra := map[string]any{"target": shorten(r.Target.Address, maxXMLValue), "seed": r.Run.Seed,
+		"headline": shorten(r.Summary.Headline, maxXMLValue), "exitCode": r.Summary.ExitCode}
 	if r.Summary.Cause != "" {
-		doc.Results.Extra["cause"] = shorten(r.Summary.Cause, maxXMLValue)
+		extra["cause"] = shorten(r.Summary.Cause, maxXMLValue)
 	}
-	results := r.tests()
+	return writeCTRF(w, r.Tool, r.Run.Started, r.Run.DurationMS, ctrfTests(r), extra)
+}
+
+// writeMatrixCTRF writes the tests of every target. The target is in their names,
+// by which consumers know them, and is their outermost suite.
+func writeMatrixCTRF(w io.Writer, m *Matrix) error {
+	tests, targets := []ctrfTest{}, []map[string]any{}
+	for i, name := range m.Files() {
+		r := &m.Targets[i].Report
+		for _, t := range ctrfTests(r) {
+			t.Name, t.Suite = name+": "+t.Name, append([]string{name}, t.Suite...)
+			tests = append(tests, t)
+		}
+		targets = append(targets, map[string]any{"suite": name, "target": shorten(m.Targets[i].Name, maxXMLValue), "cause": shorten(r.Summary.Cause, maxXMLValue),
+			"headline": shorten(r.Summary.Headline, maxXMLValue), "exitCode": r.Summary.ExitCode})
+	}
+	return writeCTRF(w, m.Tool, m.Run.Started, m.Run.DurationMS, tests, map[string]any{"targets": targets, "seed": m.Run.Seed,
+		"headline": shorten(m.Summary.Headline, maxXMLValue), "exitCode": m.Summary.ExitCode, "differ": m.Summary.Differ})
+}
+
+func writeCTRF(w io.Writer, tool Tool, started time.Time, durationMS float64, tests []ctrfTest, extra map[string]any) error {
+	start := started.UnixMilli()
+	doc := ctrfReport{Format: "CTRF", Version: "0.0.0", Generated: "conform", Results: ctrfResults{
+		Tool:    ctrfTool{Name: "conform", Version: shorten(tool.Version, maxXMLValue)},
+		Summary: ctrfSummary{Start: start, Stop: start + whole(durationMS), Tests: len(tests)},
+		Tests:   tests, Extra: extra,
+	}}
 	sum := &doc.Results.Summary
-	for _, res := range results {
+	for _, t := range tests {
+		switch t.Status {
+		case "passed":
+			sum.Passed++
+		case "failed":
+			sum.Failed++
+		case "skipped":
+			sum.Skipped++
+		default:
+			sum.Other++
+		}
+	}
+	data, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(escapeJSON(data), '\n'))
+	return err
+}
+
+// ctrfTests are the tests of one target.
+func ctrfTests(r *Report) []ctrfTest {
+	start, tests := r.Run.Started.UnixMilli(), []ctrfTest{}
+	for _, res := range r.tests() {
 		t := ctrfTest{Name: shorten(res.ID, maxXMLMessage), Duration: whole(res.DurationMS),
 			Suite: []string{shorten(res.Protocol, 100), shorten(res.Section, 100)}, RawStatus: shorten(string(res.Verdict), 100),
 			Tags:   []string{shorten(string(res.Level), 100)},
@@ -85,16 +129,12 @@ func WriteCTRF(w io.Writer, r *Report) error {
 		switch status(r, res) {
 		case statusPassed:
 			t.Status = "passed"
-			sum.Passed++
 		case statusFailed:
 			t.Status = "failed"
-			sum.Failed++
 		case statusSkipped:
 			t.Status = "skipped"
-			sum.Skipped++
 		default:
 			t.Status = "other"
-			sum.Other++
 		}
 		if res.Reason != nil {
 			t.Message = shorten(remark(res), maxXMLMessage)
@@ -102,15 +142,9 @@ func WriteCTRF(w io.Writer, r *Report) error {
 		if t.Status == "failed" || res.Verdict == specs.Error {
 			t.Trace = cardText(res)
 		}
-		doc.Results.Tests = append(doc.Results.Tests, t)
+		tests = append(tests, t)
 	}
-	sum.Tests = len(doc.Results.Tests)
-	data, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(escapeJSON(data), '\n'))
-	return err
+	return tests
 }
 
 // whole is a time in whole milliseconds, which are all that CTRF has.

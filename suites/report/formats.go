@@ -9,17 +9,18 @@ import (
 
 // formats are the renderings of a report, in the order of the help text.
 var formats = []struct {
-	name  string
-	write func(io.Writer, *Report) error
+	name   string
+	write  func(io.Writer, *Report) error
+	matrix func(io.Writer, *Matrix) error // of several targets
 }{
-	{"json", WriteJSON},
-	{"junit", WriteJUnit},
-	{"markdown", WriteMarkdown},
-	{"ctrf", WriteCTRF},
-	{"tap", WriteTAP},
-	{"github", WriteGitHub},
-	{"badge", WriteBadge},
-	{"html", WriteHTML},
+	{"json", WriteJSON, writeMatrixJSON},
+	{"junit", WriteJUnit, writeMatrixJUnit},
+	{"markdown", WriteMarkdown, writeMatrixMarkdown},
+	{"ctrf", WriteCTRF, writeMatrixCTRF},
+	{"tap", WriteTAP, writeMatrixTAP},
+	{"github", WriteGitHub, writeMatrixGitHub},
+	{"badge", WriteBadge, writeMatrixBadge},
+	{"html", WriteHTML, writeMatrixHTML},
 }
 
 // Formats lists the formats that Write knows.
@@ -37,6 +38,10 @@ func Write(format string, w io.Writer, r *Report) error {
 			return f.write(w, r)
 		}
 	}
+	return unknownFormat(format)
+}
+
+func unknownFormat(format string) error {
 	names := Formats()
 	slices.Sort(names)
 	return fmt.Errorf("there is no report format %q: write one of %s", shorten(format, 60), strings.Join(names, ", "))

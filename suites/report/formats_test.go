@@ -144,51 +144,35 @@ func TestTAP(t *testing.T) {
 
 // A target can neither begin a command nor end one.
 func TestGitHubCommands(t *testing.T) {
-	everyReport(t, "github", func(t *testing.T, _ *Report, text string) {
-		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-		if len(lines) > maxAnnotations {
-			t.Errorf("%d annotations", len(lines))
+	everyReport(t, "github", func(t *testing.T, _ *Report, text string) { checkAnnotations(t, text) })
+}
+
+func checkAnnotations(t *testing.T, text string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) > maxAnnotations {
+		t.Errorf("%d annotations", len(lines))
+	}
+	for _, l := range lines {
+		kind, rest, ok := strings.Cut(strings.TrimPrefix(l, "::"), " title=")
+		if !ok || !strings.HasPrefix(l, "::") || kind != "error" && kind != "notice" {
+			t.Errorf("not an annotation of ours: %.80q", l)
+			continue
 		}
-		for _, l := range lines {
-			kind, rest, ok := strings.Cut(strings.TrimPrefix(l, "::"), " title=")
-			if !ok || !strings.HasPrefix(l, "::") || kind != "error" && kind != "notice" {
-				t.Errorf("not an annotation of ours: %.80q", l)
-				continue
-			}
-			title, _, ok := strings.Cut(rest, "::")
-			if !ok || strings.ContainsAny(title, ":,\r\n") {
-				t.Errorf("the title ends elsewhere: %.80q", l)
-			}
-			if strings.Contains(l, "##[") {
-				t.Errorf("a command in the middle: %.80q", l)
-			}
+		title, _, ok := strings.Cut(rest, "::")
+		if !ok || strings.ContainsAny(title, ":,\r\n") {
+			t.Errorf("the title ends elsewhere: %.80q", l)
 		}
-	})
+		if strings.Contains(l, "##[") {
+			t.Errorf("a command in the middle: %.80q", l)
+		}
+	}
 }
 
 // What a target has sent is text in Markdown: no element that it could bring
 // about is in the HTML that is made of it.
 func TestMarkdownMeansNothingButText(t *testing.T) {
-	markdown := goldmark.New(goldmark.WithExtensions(extension.GFM))
-	everyReport(t, "markdown", func(t *testing.T, r *Report, text string) {
-		if len(text) > 1<<20 {
-			t.Errorf("%d bytes: a step summary may have a mebibyte", len(text))
-		}
-		var html bytes.Buffer
-		if err := markdown.Convert([]byte(text), &html); err != nil {
-			t.Fatal(err)
-		}
-		for _, bad := range []string{"<script", "<img", "<a ", "<del", "<em", "<input"} {
-			if strings.Contains(strings.ToLower(html.String()), bad) {
-				t.Errorf("%s came out of it", bad)
-			}
-		}
-		for line := range strings.Lines(text) {
-			if strings.HasPrefix(strings.TrimSpace(line), "::") {
-				t.Errorf("a CI system takes this for a command: %.80q", line)
-			}
-		}
-	})
+	everyReport(t, "markdown", func(t *testing.T, _ *Report, text string) { checkMarkdown(t, text) })
 	var b bytes.Buffer
 	if err := WriteMarkdown(&b, sample()); err != nil {
 		t.Fatal(err)
@@ -198,6 +182,29 @@ func TestMarkdownMeansNothingButText(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}
 	}
+}
+
+// checkMarkdown looks at what a text is made into, and returns that.
+func checkMarkdown(t *testing.T, text string) string {
+	t.Helper()
+	if len(text) > 1<<20 {
+		t.Errorf("%d bytes: a step summary may have a mebibyte", len(text))
+	}
+	var html bytes.Buffer
+	if err := goldmark.New(goldmark.WithExtensions(extension.GFM)).Convert([]byte(text), &html); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"<script", "<img", "<a ", "<del", "<em", "<input"} {
+		if strings.Contains(strings.ToLower(html.String()), bad) {
+			t.Errorf("%s came out of it", bad)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			t.Errorf("a CI system takes this for a command: %.80q", line)
+		}
+	}
+	return html.String()
 }
 
 func TestBadgeIsAPicture(t *testing.T) {

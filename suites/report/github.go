@@ -52,6 +52,42 @@ func WriteGitHub(w io.Writer, r *Report) error {
 	return err
 }
 
+// writeMatrixGitHub writes an annotation for each target, and one with the result
+// of all; what fails is named, and shown in the other reports.
+func writeMatrixGitHub(w io.Writer, m *Matrix) error {
+	var b strings.Builder
+	command := func(code int, title, text string) {
+		kind := "notice"
+		if code != 0 {
+			kind = "error"
+		}
+		fmt.Fprintf(&b, "::%s title=%s::%s\n", kind, githubProperty(title), githubText(text))
+	}
+	for _, t := range first(m.Targets, maxAnnotations-1) {
+		text := headline(&t.Report)
+		if t.Report.Summary.Cause != "" {
+			text += "\n" + shorten(t.Report.Summary.Cause, maxXMLMessage)
+		}
+		var failed []string
+		for _, res := range t.Report.tests() {
+			if status(&t.Report, res) == statusFailed {
+				failed = append(failed, res.ID)
+			}
+		}
+		if len(failed) > 0 {
+			text += "\n" + ids(failed)
+		}
+		command(t.Report.Summary.ExitCode, "conform: "+shorten(t.Name, 200), text)
+	}
+	text := m.text()
+	if n := len(m.Targets) - maxAnnotations + 1; n > 0 {
+		text += fmt.Sprintf("\n%s in the other reports", count(n, "more target is", "more targets are"))
+	}
+	command(m.Summary.ExitCode, "conform: "+count(len(m.Targets), "target", "targets"), text)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // githubText escapes what stands behind a command: its lines are cleaned
 // already, and a line break in it is written as %0A.
 func githubText(s string) string {

@@ -22,7 +22,7 @@ var (
 	//go:embed html/page.html
 	htmlTemplate string
 	//go:embed html/parts.html
-	htmlParts string
+	htmlParts string // that pages have in common
 	//go:embed html/style.css
 	htmlStyle string
 	//go:embed html/script.js
@@ -46,22 +46,25 @@ const (
 // htmlPage is what the template shows. Every string in it is clean.
 type htmlPage struct {
 	Frame
-	Address               string
-	Class, Sign, Headline string
-	Meaning, Cause        string
-	Bar                   template.HTML
-	Counts                []htmlCount
-	Facts                 []htmlText
-	Next                  []htmlStep
-	Causes                []htmlCause
-	Exits                 []htmlText
-	Output                string
-	Scale                 *htmlScale
-	Map                   []htmlMapped
-	Profiles              []htmlProfile
-	Deselected            int
-	Levels                []string
-	Protocols             []htmlProtocol
+	htmlRun
+	Bar        template.HTML
+	Legend     string // of the counts, where they are a filter
+	Counts     []htmlCount
+	Next       []htmlStep
+	Causes     []htmlCause
+	Scale      *htmlScale
+	Map        []htmlMapped
+	Profiles   []htmlProfile
+	Deselected int
+	Levels     []string
+	Protocols  []htmlProtocol
+}
+
+// htmlRun is what is told of a target beside its requirements.
+type htmlRun struct {
+	Facts  []htmlText
+	Exits  []htmlText
+	Output string
 }
 
 type htmlText struct{ Name, Text, Small string }
@@ -96,6 +99,7 @@ type htmlSection struct {
 type htmlResult struct {
 	Ref                                    template.URL
 	ID, Title, Class, Sign, Verdict, Level string
+	Kind                                   string // what the filter goes by
 	Open                                   bool
 	Meta                                   []string
 	Evidence                               []htmlEvidenceRow
@@ -141,23 +145,25 @@ func hashSource(text string) string {
 }
 
 func newHTMLPage(r *Report) *htmlPage {
-	p := &htmlPage{}
-	p.Address = shorten(cmp.Or(strings.TrimSpace(r.Target.Address), "unknown address"), 200)
-	if r.Target.Address == "bundled" {
-		p.Address = "the bundled reference implementation"
-	}
+	p := &htmlPage{Frame: reportFrame(r.Tool), htmlRun: newHTMLRun(r), Legend: "Verdict"}
+	p.Address = htmlAddress(r)
 	p.head(r)
-	p.facts(r)
 	refs := htmlRefs(r)
 	p.steps(r, refs)
-	p.exits(r)
 	if r.Scale != nil {
 		p.Scale = newHTMLScale(r.Scale)
 	}
 	p.results(r, refs)
 	p.profiles(r)
-	p.Frame = NewFrame(p.Headline+" · "+p.Address, r.Tool, "conform report FILE --report html=PATH makes this page again from a JSON report", "", "")
+	p.Title = shorten(p.Headline+" · "+p.Address, 200)
 	return p
+}
+
+func htmlAddress(r *Report) string {
+	if r.Target.Address == "bundled" {
+		return "the bundled reference implementation"
+	}
+	return shorten(cmp.Or(strings.TrimSpace(r.Target.Address), "unknown address"), 200)
 }
 
 // head says what came of the run, and what that means.
@@ -249,14 +255,20 @@ var htmlVerdicts = map[specs.Verdict]string{
 	specs.Blocked: "something it needs failed first", specs.Error: "conform or the environment failed",
 }
 
-func (p *htmlPage) facts(r *Report) {
+func newHTMLRun(r *Report) (p htmlRun) {
+	p.facts(r)
+	p.exits(r)
+	return p
+}
+
+func (p *htmlRun) facts(r *Report) {
 	add := func(name, text string) {
 		if text != "" {
 			p.Facts = append(p.Facts, htmlText{Name: name, Text: text})
 		}
 	}
 	t := r.Target
-	add("Target", p.Address)
+	add("Target", htmlAddress(r))
 	switch t.StartedBy {
 	case "user":
 		add("Started", "by you, before the run")
@@ -376,7 +388,7 @@ func (p *htmlPage) steps(r *Report, refs []string) {
 	}
 }
 
-func (p *htmlPage) exits(r *Report) {
+func (p *htmlRun) exits(r *Report) {
 	for _, e := range first(r.Target.Exits, maxExits) {
 		text := "The server " + shorten(e.Status, 200)
 		if e.During != "" {
@@ -524,7 +536,7 @@ func htmlEvents(r *Report) int {
 func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) htmlResult {
 	sign, _ := mark(res.Verdict)
 	card := htmlResult{Ref: template.URL(ref), ID: shorten(res.ID, 120), Title: shorten(res.Title, maxValue), Class: htmlClass(res), Sign: sign,
-		Verdict: shorten(string(res.Verdict), 40), Level: level(res)}
+		Verdict: shorten(string(res.Verdict), 40), Level: level(res), Kind: htmlClass(res)}
 	failed := status(r, res) == statusFailed
 	card.Open = failed
 	if res.known(ExpectedFail) {

@@ -18,16 +18,20 @@ import (
 // the other.
 func TestHTMLInABrowser(t *testing.T) {
 	ctx, expect := reporttest.Browser(t)
-	open := func(t *testing.T, r *Report, fragment string) {
+	show := func(t *testing.T, text, fragment string) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "report.html")
-		if err := os.WriteFile(path, []byte(writtenHTML(t, r)), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		expect(path)
 		if err := chromedp.Do(ctx, chromedp.Navigate("file://"+path+fragment)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	open := func(t *testing.T, r *Report, fragment string) {
+		t.Helper()
+		show(t, writtenHTML(t, r), fragment)
 	}
 	do := func(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
@@ -161,6 +165,65 @@ func TestHTMLInABrowser(t *testing.T) {
 		value(t, `document.querySelectorAll("details").forEach(d => { d.open = true })`)
 		is(t, `typeof window.owned`, "undefined")
 		is(t, shown, len(r.Results))
+	})
+
+	t.Run("several targets", func(t *testing.T) {
+		m := unlike()
+		show(t, writtenMatrix(t, m), "")
+		const rows = `[...document.querySelectorAll("tr.r")].filter(d => d.checkVisibility()).length`
+		const below = `[...document.querySelectorAll("details.r")].filter(d => d.checkVisibility()).length`
+		all := m.Summary.Differ + m.Summary.Agree + m.Summary.Uncompared
+		is(t, rows, m.Summary.Differ)
+		is(t, `document.getElementById("f-shown").textContent`, fmt.Sprintf("%d of %d shown", all, all))
+		// What is folded away comes to light when it is looked for.
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[data-verdict="met"]`)))
+		is(t, rows+` > 0 && document.querySelector("details.fold").open`, true)
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[type="reset"]`)))
+		is(t, rows, m.Summary.Differ)
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[data-verdict="differ"]`)))
+		is(t, `document.querySelector("details.fold").checkVisibility()`, false)
+		is(t, below, 4) // two requirements, two targets
+		do(t, chromedp.SendKeys(chromedp.CSS("#f-text"), "several SEGMENTS"))
+		is(t, rows, 1)
+		is(t, below, 2)
+		is(t, `[...document.querySelectorAll(".about")].filter(d => d.checkVisibility()).length`, 1)
+		// With the keyboard, from a cell to the card with the bytes.
+		const cell = `document.querySelector('a[href="#zen/framing/split-question/t1"]')`
+		const card = `document.getElementById("zen/framing/split-question/t1")`
+		is(t, card+`.open`, false)
+		value(t, cell+`.focus()`)
+		do(t, chromedp.KeyEvent(kb.Enter))
+		is(t, card+`.open && `+card+`.querySelector(".hex").checkVisibility()`, true)
+		is(t, `document.activeElement.closest("details").id`, "zen/framing/split-question/t1")
+		do(t, chromedp.Click(chromedp.CSS(`#filter button[type="reset"]`)))
+		value(t, `{ const s = document.getElementById("f-section"); s.value = [...s.options].find(o => o.textContent === "all of calc").value; s.dispatchEvent(new Event("input", {bubbles: true})) }`)
+		is(t, rows+` > 0 && [...document.querySelectorAll("tr.r")].filter(d => d.checkVisibility()).every(d => d.textContent.startsWith("calc/"))`, true)
+
+		light := value(t, `getComputedStyle(document.body).backgroundColor`)
+		do(t, chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile))
+		value(t, `document.querySelectorAll("details").forEach(d => { d.open = true })`)
+		is(t, `document.documentElement.scrollWidth <= innerWidth`, true)
+		do(t, chromedp.ResetViewport())
+		media(t, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+		if dark := value(t, `getComputedStyle(document.body).backgroundColor`); dark == light {
+			t.Errorf("dark is %v, and so is light", dark)
+		}
+		media(t, emulation.SetEmulatedMediaParams{})
+
+		payload := `"><script>window.owned = 1</script><img src=x onerror="window.owned=1">`
+		for i := range m.Targets {
+			m.Targets[i].Name = payload
+			for k := range m.Targets[i].Report.Results {
+				res := &m.Targets[i].Report.Results[k]
+				res.ID, res.Title, res.Section = res.ID+payload, payload, payload
+				res.Reason = &Reason{Message: payload, Received: payload + fmt.Sprint(i)}
+			}
+		}
+		m.Compare()
+		show(t, writtenMatrix(t, m), "")
+		value(t, `document.querySelectorAll("details").forEach(d => { d.open = true })`)
+		is(t, `typeof window.owned`, "undefined")
+		is(t, rows+` >= 10`, true)
 	})
 
 	t.Run("a large run", func(t *testing.T) {

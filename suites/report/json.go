@@ -18,15 +18,23 @@ import (
 // maxJSON bounds the report that ReadJSON takes into memory.
 const maxJSON = 256 << 20
 
+// maxTargets bounds how many of them a report of several has.
+const maxTargets = 1000
+
 // WriteJSON writes the report as JSON. Lists that are empty are written as [],
 // every verdict is counted, and characters that a terminal or a CI system could
 // act on are escaped, which changes nothing for a program that reads them.
-func WriteJSON(w io.Writer, r *Report) error {
+func WriteJSON(w io.Writer, r *Report) error { return writeJSON(w, complete(r)) }
+
+// writeMatrixJSON writes the reports of several targets as one document.
+func writeMatrixJSON(w io.Writer, m *Matrix) error { return writeJSON(w, completeMatrix(m)) }
+
+func writeJSON(w io.Writer, document any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // "<" and "&" are for people to read; no format is made by pasting this one
 	e.SetIndent("", "  ")
-	if err := e.Encode(complete(r)); err != nil {
+	if err := e.Encode(document); err != nil {
 		return fmt.Errorf("the report cannot be written as JSON: %w", err)
 	}
 	_, err := w.Write(escapeJSON(b.Bytes()))
@@ -84,6 +92,18 @@ func complete(r *Report) *Report {
 	return &c
 }
 
+// completeMatrix is a copy of the matrix in which the lists are lists.
+func completeMatrix(m *Matrix) *Matrix {
+	c := *m
+	c.Schema = cmp.Or(c.Schema, MatrixSchema)
+	c.Targets = list(slices.Clone(c.Targets))
+	for i := range c.Targets {
+		c.Targets[i].Report = *complete(&c.Targets[i].Report)
+	}
+	c.Disagreements, c.Facts = list(c.Disagreements), list(c.Facts)
+	return &c
+}
+
 func list[T any](s []T) []T {
 	if s == nil {
 		return []T{}
@@ -119,30 +139,50 @@ func escapeJSON(data []byte) []byte {
 // ReadJSON reads a report that WriteJSON wrote. Fields that it does not know
 // are left out: a later conform may add some under the same schema.
 func ReadJSON(r io.Reader) (*Report, error) {
+	report, matrix, err := ReadAny(r)
+	if err == nil && matrix != nil {
+		err = fmt.Errorf("the report is of several targets: conform report FILE --report 'json={target}.json' writes that of each")
+	}
+	return report, err
+}
+
+// ReadAny reads a report of one target, or of several: one of the two is nil.
+func ReadAny(r io.Reader) (*Report, *Matrix, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
 	if err != nil {
-		return nil, fmt.Errorf("the report cannot be read: %w", err)
+		return nil, nil, fmt.Errorf("the report cannot be read: %w", err)
 	}
 	if len(data) > maxJSON {
-		return nil, fmt.Errorf("the report is larger than %d MiB", maxJSON>>20)
+		return nil, nil, fmt.Errorf("the report is larger than %d MiB", maxJSON>>20)
 	}
 	var head struct {
 		Schema *string `json:"schema"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, notReport(data, err)
+		return nil, nil, notReport(data, err)
 	}
 	switch {
 	case head.Schema == nil:
-		return nil, fmt.Errorf("not a report of conform: it has no schema, %q is expected", Schema)
+		return nil, nil, fmt.Errorf("not a report of conform: it has no schema, %q is expected", Schema)
+	case *head.Schema == MatrixSchema:
+		var m Matrix
+		if err := json.Unmarshal(data, &m); err != nil {
+			return nil, nil, notReport(data, err)
+		}
+		if n := len(m.Targets); n == 0 || n > maxTargets {
+			return nil, nil, fmt.Errorf("not a report of conform: it has %d targets, and 1 to %d are read", n, maxTargets)
+		}
+		// What follows from the reports is made from them.
+		m.Compare()
+		return nil, completeMatrix(&m), nil
 	case *head.Schema != Schema:
-		return nil, fmt.Errorf("the schema of the report is %q, not %q", shorten(*head.Schema, 60), Schema)
+		return nil, nil, fmt.Errorf("the schema of the report is %q, not %q", shorten(*head.Schema, 60), Schema)
 	}
 	var report Report
 	if err := json.Unmarshal(data, &report); err != nil {
-		return nil, notReport(data, err)
+		return nil, nil, notReport(data, err)
 	}
-	return complete(&report), nil
+	return complete(&report), nil, nil
 }
 
 // notReport says in one line what is wrong, and where.

@@ -72,7 +72,30 @@ type (
 // all read: the suite repeated in the classname, true seconds, failure for what
 // is the target's and error for what is not.
 func WriteJUnit(w io.Writer, r *Report) error {
-	doc := junitSuites{Name: "conform"}
+	return writeJUnitSuites(w, junitSuitesOf(r), r.Run.DurationMS, r.Run.Started)
+}
+
+// writeMatrixJUnit writes the suites of every target. The target is in the names
+// of the suite and of the class: consumers know a test by these.
+func writeMatrixJUnit(w io.Writer, m *Matrix) error {
+	var suites []junitSuite
+	for i, file := range m.Files() {
+		within := func(name string) string {
+			return "conform." + strings.ReplaceAll(file, ".", "-") + strings.TrimPrefix(name, "conform")
+		}
+		for _, suite := range junitSuitesOf(&m.Targets[i].Report) {
+			suite.Name = within(suite.Name)
+			for k := range suite.Cases {
+				suite.Cases[k].Classname = within(suite.Cases[k].Classname)
+			}
+			suites = append(suites, suite)
+		}
+	}
+	return writeJUnitSuites(w, suites, m.Run.DurationMS, m.Run.Started)
+}
+
+// junitSuitesOf are the suites of one target, one for each protocol.
+func junitSuitesOf(r *Report) (suites []junitSuite) {
 	for _, protocol := range junitProtocols(r) {
 		var results []Result
 		for _, res := range r.Results {
@@ -83,16 +106,22 @@ func WriteJUnit(w io.Writer, r *Report) error {
 		if r.Scale != nil {
 			results = append(results, r.Scale.result())
 		}
-		suite := junitSuiteOf(r, protocol, results)
+		suites = append(suites, junitSuiteOf(r, protocol, results))
+	}
+	return suites
+}
+
+func writeJUnitSuites(w io.Writer, suites []junitSuite, durationMS float64, started time.Time) error {
+	doc := junitSuites{Name: "conform", Suites: suites}
+	for _, suite := range suites {
 		doc.Tests += suite.Tests
 		doc.Failures += suite.Failures
 		doc.Errors += suite.Errors
 		doc.Skipped += suite.Skipped
-		doc.Suites = append(doc.Suites, suite)
 	}
 	// The cases run side by side: the suites' times may add up to more.
-	doc.Time = seconds(r.Run.DurationMS)
-	doc.Timestamp = timestamp(r.Run.Started)
+	doc.Time = seconds(durationMS)
+	doc.Timestamp = timestamp(started)
 
 	body, err := xml.MarshalIndent(doc, "", "  ")
 	if err != nil {

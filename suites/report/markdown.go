@@ -23,14 +23,7 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 
-	sign := "❌"
-	switch {
-	case r.Summary.Headline == "conformant":
-		sign = "✅"
-	case r.Summary.ExitCode == 0:
-		sign = "⚠️"
-	}
-	line("## %s %s", sign, markdownText(strings.TrimSpace(r.Target.Address), 200))
+	line("## %s %s", markdownSign(r.Summary.Headline, r.Summary.ExitCode), markdownText(strings.TrimSpace(r.Target.Address), 200))
 	line("")
 	line("%s", markdownText(headline(r), 600))
 	if r.Summary.Cause != "" {
@@ -81,6 +74,17 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// markdownSign is the sign before a result.
+func markdownSign(headline string, code int) string {
+	switch {
+	case headline == "conformant":
+		return "✅"
+	case code == 0:
+		return "⚠️"
+	}
+	return "❌"
 }
 
 // markdownSections writes the table of the sections with their counts.

@@ -74,10 +74,14 @@ func NewLines(o TerminalOptions) Lines { return Lines{newPage(o)} }
 // Line adds a line.
 func (l Lines) Line(text string) { l.p.line(text) }
 
-// Good, Bad and Odd add a line behind a mark.
+// Good adds a line behind a green mark.
 func (l Lines) Good(mark, text string) { l.p.marked(green, mark, text) }
-func (l Lines) Bad(mark, text string)  { l.p.marked(red, mark, text) }
-func (l Lines) Odd(mark, text string)  { l.p.marked(yellow, mark, text) }
+
+// Bad adds a line behind a red mark.
+func (l Lines) Bad(mark, text string) { l.p.marked(red, mark, text) }
+
+// Odd adds a line behind a yellow mark.
+func (l Lines) Odd(mark, text string) { l.p.marked(yellow, mark, text) }
 
 // Space separates blocks by one empty line.
 func (l Lines) Space() { l.p.space() }
@@ -85,39 +89,40 @@ func (l Lines) Space() { l.p.space() }
 // Write writes the text.
 func (l Lines) Write(w io.Writer) error { return l.p.writeTo(w) }
 
-// Frame is what every page has: its style and script, and a policy that allows
-// no others.
+// Frame is what is around the contents of every page: its style and script, a
+// policy that allows no others, and what it says first and last.
 type Frame struct {
-	Policy        string
-	CSS           template.CSS
-	JS            template.JS
-	Title, Footer string
+	Policy                 string
+	CSS                    template.CSS
+	JS                     template.JS
+	Title, Address         string
+	Class, Sign, Headline  string
+	Meaning, Cause, Footer string
 }
 
 // NewFrame is the frame of a page, which may have more style and script than a
-// report has.
-func NewFrame(title string, tool Tool, again, style, script string) Frame {
+// report has. Whatever else is put into it has to be clean.
+func NewFrame(tool Tool, style, script string) Frame {
 	style, script = htmlStyle+style, htmlScript+script
-	footer := fmt.Sprintf("made by %s %s", cmp.Or(tool.Name, "conform"), strings.TrimSpace(tool.Version+" "+tool.Commit))
-	if again != "" {
-		footer += " · " + again
-	}
 	return Frame{
 		Policy: "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) + "; base-uri 'none'; form-action 'none'",
 		CSS:    template.CSS(style),
 		JS:     template.JS(script),
-		Title:  shorten(title, 200),
-		Footer: shorten(footer, maxValue),
+		Footer: shorten(fmt.Sprintf("made by %s %s", cmp.Or(tool.Name, "conform"), strings.TrimSpace(tool.Version+" "+tool.Commit)), maxValue),
 	}
 }
 
-// WritePage writes a page by a template, which may use "head" and "foot" with
-// a Frame, and "card" with a Card. It writes nothing when that fails.
+// reportFrame is that of a page that can be made again.
+func reportFrame(tool Tool) Frame {
+	f := NewFrame(tool, "", "")
+	f.Footer += " · conform report FILE --report html=PATH makes this page again from a JSON report"
+	return f
+}
+
+// WritePage writes a page by a template, which may use "head", "top" and "foot"
+// with a Frame, and "card" with a Card. It writes nothing when that fails.
 func WritePage(w io.Writer, text string, data any) error {
-	t, err := template.New("page").Parse(htmlParts)
-	if err == nil {
-		t, err = t.Parse(text)
-	}
+	t, err := template.New("page").Parse(strings.TrimSpace(htmlParts) + text)
 	if err != nil {
 		return fmt.Errorf("the template of the page cannot be read: %w", err)
 	}

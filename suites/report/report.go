@@ -2,6 +2,7 @@
 //
 // There is one model, Report, and one file per format (HTML, which has pictures,
 // takes those that begin with html), each a function of the model and a writer.
+// Matrix is several reports, of as many targets, and where they disagree.
 // The model is also the JSON report, so that every format can be made from a
 // stored one. Nothing here judges: verdicts come in, and the summary is counted
 // from them. Whatever a target sent reaches an output only in quoted form.

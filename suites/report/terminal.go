@@ -652,6 +652,11 @@ func (p *page) sections(r *Report) {
 
 // headline says in one line what the run amounts to.
 func headline(r *Report) string {
+	return fmt.Sprintf("%s · %s · seed %d", conclusion(r), milliseconds(r.Run.DurationMS), r.Run.Seed)
+}
+
+// conclusion is the headline without how the run was made.
+func conclusion(r *Report) string {
 	counts := Count(r.Results)
 	left := 0
 	failed := map[string]int{}
@@ -711,7 +716,7 @@ func headline(r *Report) string {
 	if text != "" {
 		text = ": " + text
 	}
-	return fmt.Sprintf("%s%s · %s · seed %d", shorten(cmp.Or(r.Summary.Headline, "error"), 40), text, milliseconds(r.Run.DurationMS), r.Run.Seed)
+	return shorten(cmp.Or(r.Summary.Headline, "error"), 40) + text
 }
 
 func headlineColour(r *Report) colour {

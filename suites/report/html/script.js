@@ -13,19 +13,22 @@
   if (form) {
     const text = document.getElementById("f-text"), section = document.getElementById("f-section"), level = document.getElementById("f-level");
     const verdicts = [...form.querySelectorAll("button[data-verdict]")];
-    const groups = [...document.querySelectorAll("section.group")].map((el) => ({
+    const groups = [...document.querySelectorAll(".group")].map((el) => ({
       el,
-      cards: [...el.querySelectorAll("details.r")].map((card) => {
-        const evidence = card.querySelector(".evidence"), meta = card.querySelector(".meta");
-        const words = card.querySelector("summary").textContent + " " + meta.textContent + (evidence ? " " + evidence.textContent : "");
-        return { card, words: words.toLowerCase() };
+      cards: [...el.querySelectorAll(".r")].map((card) => {
+        // A row of a table is searched as it is, a card without its bytes; a card
+        // below a table also by what it is about.
+        const about = card.closest(".about");
+        const parts = card.matches("tr") ? [card] : [card.querySelector("summary"), card.querySelector(".meta"), card.querySelector(".evidence"), about && about.querySelector("h5")];
+        return { card, words: parts.map((part) => (part ? part.textContent : "")).join(" ").toLowerCase() };
       }),
     }));
     const all = groups.flatMap((g) => g.cards);
+    const rows = all.filter(({ card }) => card.matches("tr"));
+    const counted = rows.length > 0 ? rows : all;
     const apply = () => {
       const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
       const wanted = verdicts.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.dataset.verdict);
-      let shown = 0;
       for (const g of groups) {
         const here = section.value === "" || section.value === g.el.dataset.key || section.value === g.el.dataset.protocol;
         let any = false;
@@ -33,15 +36,22 @@
           const fits = here && (level.value === "" || level.value === card.dataset.level) &&
             (wanted.length === 0 || wanted.includes(card.dataset.verdict)) && words.every((w) => has.includes(w));
           card.hidden = !fits;
-          if (fits) { any = true; shown++; }
+          if (fits) any = true;
         }
         g.el.hidden = !any;
       }
       for (const p of document.querySelectorAll("section.protocol")) p.hidden = !p.querySelector("section.group:not([hidden])");
+      const shown = counted.filter(({ card }) => !card.hidden).length;
+      const filtered = shown < counted.length;
+      for (const fold of document.querySelectorAll("details.fold")) {
+        const any = fold.querySelector(".r:not([hidden])") !== null;
+        fold.hidden = !any;
+        fold.open = any && filtered;
+      }
       document.getElementById("none").hidden = shown > 0;
-      document.getElementById("f-shown").textContent = shown + " of " + all.length + " shown";
+      document.getElementById("f-shown").textContent = shown + " of " + counted.length + " shown";
     };
-    const each = (open) => { for (const { card } of all) if (!card.hidden) card.open = open; };
+    const each = (open) => { for (const { card } of all) if (!card.hidden && card.matches("details")) card.open = open; };
     form.addEventListener("input", apply);
     form.addEventListener("submit", (e) => e.preventDefault());
     form.addEventListener("reset", () => {

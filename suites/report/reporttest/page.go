@@ -116,12 +116,12 @@ func CheckPage(t *testing.T, text, style, script string) *html.Node {
 			t.Errorf("the policy is %q", policy)
 		}
 	}
-	checkPictures(t, text)
+	CheckPictures(t, text)
 	return page
 }
 
-// checkPictures reads every picture as XML: each says what it shows.
-func checkPictures(t *testing.T, text string) (n int) {
+// CheckPictures reads every picture as XML: each says what it shows.
+func CheckPictures(t *testing.T, text string) (n int) {
 	t.Helper()
 	for {
 		from := strings.Index(text, "<svg ")
