@@ -52,7 +52,7 @@ func play(role string) int {
 		s.Start()
 		s.WaitForShutdown()
 	case "worker": // name url milliseconds
-		q, err := Connect(context.Background(), Options{URL: arguments[1], Name: arguments[0], Lease: lease, Attempts: 5})
+		q, err := Connect(context.Background(), Options{Access: Access{URL: arguments[1]}, Name: arguments[0], Lease: lease, Attempts: 5})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -160,7 +160,7 @@ func TestAClusterLosesNothingAndCountsNothingTwice(t *testing.T) {
 	var q *Queue
 	for until := time.Now().Add(30 * time.Second); ; {
 		var err error
-		if q, err = Connect(t.Context(), Options{URL: all, Lease: lease, Attempts: 5}); err == nil && q.work.CachedInfo().Config.Replicas == 3 {
+		if q, err = Connect(t.Context(), Options{Access: Access{URL: all}, Lease: lease, Attempts: 5}); err == nil && q.work.CachedInfo().Config.Replicas == 3 {
 			break
 		}
 		if time.Now().After(until) {
@@ -215,7 +215,7 @@ func TestAClusterLosesNothingAndCountsNothingTwice(t *testing.T) {
 		{"the coordinator is started again", func() {
 			q.Close()
 			var err error
-			if q, err = Connect(ctx, Options{URL: all, Lease: lease, Attempts: 5}); err != nil {
+			if q, err = Connect(ctx, Options{Access: Access{URL: all}, Lease: lease, Attempts: 5}); err != nil {
 				t.Fatal(err)
 			}
 			if b, err = q.Batch(ctx, "b1", kind); err != nil {

@@ -21,13 +21,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Options say where the queue is, and how patient it is.
-type Options struct {
+// Access is what it takes to reach the queue.
+type Access struct {
 	URL       string // nats:// or tls://, several separated by commas; a token or user:password in it
 	Creds     string // a file of credentials, as NATS's tools write them
 	CA        string // a file of PEM certificates that the server's is verified by
 	Cert, Key string // files of our own certificate, if the server wants one
-	Name      string // what the server lists this connection as
+}
+
+// Options say where the queue is, and how patient it is.
+type Options struct {
+	Access
+	Name string // what the server lists this connection as
 
 	Lease    time.Duration // how long a worker may be silent before its job is another's; 0 is DefaultLease
 	Attempts int           // how often a job is handed out at most; 0 is DefaultAttempts

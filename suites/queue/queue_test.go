@@ -35,7 +35,7 @@ func startServer(t *testing.T) *Server {
 
 func connect(t *testing.T, url string) *Queue {
 	t.Helper()
-	q, err := Connect(t.Context(), Options{URL: url, Name: t.Name(), Lease: lease, Attempts: 3, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	q, err := Connect(t.Context(), Options{Access: Access{URL: url}, Name: t.Name(), Lease: lease, Attempts: 3, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestJobsThatAreLostOrStuckAreFound(t *testing.T) {
 func TestOnlyWhoHasTheTokenIsServed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
-	if _, err := Connect(t.Context(), Options{URL: strings.Replace(s.URL, "a-token", "another", 1)}); err == nil || !strings.Contains(err.Error(), "Authorization") {
+	if _, err := Connect(t.Context(), Options{Access: Access{URL: strings.Replace(s.URL, "a-token", "another", 1)}}); err == nil || !strings.Contains(err.Error(), "Authorization") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -318,7 +318,7 @@ func TestOnlyWhoHasTheTokenIsServed(t *testing.T) {
 func TestErrorsDoNotRepeatSecrets(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"nats://secret@127.0.0.1:1", "nats://zoe:secret@127.0.0.1:1, nats://bob:secret@127.0.0.1:2", "nats://zoe:secret@127.0.0.1:x", "zoe:secret@[::1", "nats://ann:s%zzecret@127.0.0.1:1"} {
-		_, err := Connect(t.Context(), Options{URL: url})
+		_, err := Connect(t.Context(), Options{Access: Access{URL: url}})
 		if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "zzecret") || strings.Contains(err.Error(), "zoe") {
 			t.Errorf("%s: error %v", url, err)
 		}

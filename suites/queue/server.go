@@ -15,11 +15,12 @@ type Server struct {
 }
 
 // StartServer starts a server on the loopback that keeps its files in a folder and
-// serves whoever has the token. What it acknowledges is on the disk.
+// serves whoever has the token. It does not sync them: whoever starts it anew begins
+// with an empty folder.
 func StartServer(folder, token string) (*Server, error) {
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: token,
-		JetStream: true, StoreDir: folder, SyncAlways: true,
+		JetStream: true, StoreDir: folder,
 		NoSigs: true, NoLog: true, DisableJetStreamBanner: true, MaxPayload: 8 << 20,
 	})
 	if err != nil {
