@@ -363,7 +363,7 @@ func gradeAll(ctx context.Context, plan batch.Plan, out *batch.Folder, f gradeFl
 			words = screen
 		}
 		workers.Go(func() {
-			if err := superviseWorkers(working, words, f.jobs, private, options); err != nil {
+			if err := superviseWorkers(working, words, f.jobs, "here", private, q, options.Access); err != nil {
 				fail(err)
 			}
 		})

@@ -19,8 +19,18 @@ import (
 	"conform/suites"
 )
 
+// programs are what this test is when it is called by another name.
+var programs = map[string]func(){"conform": main}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"conform": main})
+	// A worker that conform starts is started by the path of its program, which
+	// may be that of this test: it must never run the tests, which would start
+	// workers, and so on until the machine is full.
+	if len(os.Args) > 1 && os.Args[1] == "worker" {
+		main()
+		return
+	}
+	testscript.Main(m, programs)
 }
 
 // The command line as its users see it: standard output, standard error and

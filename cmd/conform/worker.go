@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,17 +97,17 @@ token, stand in the URL or, better, in CONFORM_QUEUE, which other users cannot s
 				return kitError{err}
 			}
 			defer q.Close()
-			switch {
-			case child:
-				fmt.Fprintln(cmd.OutOrStdout(), ready)
-			case jobs > 1:
-				q.Close()
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d workers at %s\n", jobs, queue.Shown(o.URL))
-				return kitFault(superviseWorkers(ctx, cmd.ErrOrStderr(), jobs, folder, o))
-			default:
-				fmt.Fprintf(cmd.ErrOrStderr(), "worker %s at %s\n", name, queue.Shown(o.URL))
+			if !child {
+				s := "s"
+				if jobs == 1 {
+					s = ""
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d worker%s at %s\n", name, jobs, s, queue.Shown(o.URL))
+				return kitFault(superviseWorkers(ctx, cmd.ErrOrStderr(), jobs, name, folder, q, o.Access))
 			}
-			err = batch.Work(ctx, q, batch.WorkerOptions{Name: name, Folder: folder, Tool: tool()})
+			say := func(what string) { fmt.Fprintln(cmd.OutOrStdout(), what) }
+			say(reached)
+			err = batch.Work(ctx, q, batch.WorkerOptions{Name: name, Folder: folder, Tool: tool(), Holds: say})
 			if ctx.Err() != nil {
 				return nil // it was asked to leave, and has
 			}
@@ -119,15 +118,11 @@ token, stand in the URL or, better, in CONFORM_QUEUE, which other users cannot s
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	queueFlags(flags, &o)
-	flags.IntVar(&jobs, "jobs", 1, "grade `N` submissions at a time, each in a process of its own")
+	flags.IntVar(&jobs, "jobs", 1, "grade `N` submissions at a time, each by a process of its own")
 	flags.StringVar(&name, "name", "", "what results call this worker; by default host and process")
 	flags.StringVar(&folder, "folder", "", "the `folder` for private copies, which the workers of a machine share")
 	return cmd
 }
-
-// ready is what a worker says that was started by another process, once it has
-// reached the queue.
-const ready = "ready"
 
 // tooOften is how many processes of a worker may end one after the other before
 // they have reached the queue.
@@ -136,30 +131,34 @@ const tooOften = 5
 // superviseWorkers keeps so many worker processes of this program going until the
 // context ends. One that dies is started again: a submission may have taken it
 // down. That they cannot even begin is an error.
-func superviseWorkers(ctx context.Context, stderr io.Writer, jobs int, folder string, o queue.Options) error {
+func superviseWorkers(ctx context.Context, stderr io.Writer, jobs int, name, folder string, q *queue.Queue, access queue.Access) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "worker"
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup
 	lines := &lineWriter{w: stderr}
 	for i := range jobs {
-		name := fmt.Sprintf("%s/%d.%d", host, os.Getpid(), i+1)
+		name := name
+		if jobs > 1 {
+			name = fmt.Sprintf("%s.%d", name, i+1)
+		}
 		wg.Go(func() {
 			for failed := 0; ctx.Err() == nil; {
 				began := time.Now()
 				words := &lastLine{w: lines}
-				reached, err := runWorker(ctx, words, self, name, folder, o.Access)
+				said, err := runWorker(ctx, words, self, name, folder, access)
+				if receipt := said.holds; receipt != "" {
+					if err := q.Release(receipt); err != nil {
+						fmt.Fprintf(lines, "what worker %s was doing is another's in a while only: %v\n", name, err)
+					}
+				}
 				if ctx.Err() != nil {
 					return
 				}
-				if failed++; reached {
+				if failed++; said.reached {
 					failed = 0
 				}
 				if failed == tooOften {
@@ -187,37 +186,36 @@ func superviseWorkers(ctx context.Context, stderr io.Writer, jobs int, folder st
 // workerError says that workers do not start.
 type workerError struct{ error }
 
-// runWorker runs a worker process, and says whether it reached the queue. What
-// others must not see goes in by its standard input: what it tests may be able to
-// read its environment.
-func runWorker(ctx context.Context, stderr io.Writer, self, name, folder string, access queue.Access) (reached bool, err error) {
+// runWorker runs a worker process to its end. What others must not see goes in by
+// its standard input: what it tests may be able to read its environment.
+func runWorker(ctx context.Context, stderr io.Writer, self, name, folder string, access queue.Access) (said *receipts, err error) {
+	said = &receipts{}
 	told, err := json.Marshal(access)
 	if err != nil {
-		return false, err
+		return said, err
 	}
 	cmd := exec.Command(self, "worker", "--name", name, "--folder", folder)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "CONFORM_") })
 	cmd.Env = append(cmd.Env, envParent+"=1")
-	var stdout readyWriter
-	cmd.Stdout, cmd.Stderr = &stdout, stderr
+	cmd.Stdout, cmd.Stderr = said, stderr
 	// What is left of it must not keep us.
 	cmd.WaitDelay = 5 * time.Second
 	// It leaves when this end is closed, which a killed parent does as well.
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return false, err
+		return said, err
 	}
 	separate(cmd)
 	if err := cmd.Start(); err != nil {
 		stdin.Close()
-		return false, err
+		return said, err
 	}
 	_, _ = stdin.Write(append(told, '\n')) // it has ended when this fails
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case err := <-ended:
-		return stdout.said.Load(), err
+		return said, err
 	case <-ctx.Done():
 	}
 	stdin.Close()
@@ -227,17 +225,41 @@ func runWorker(ctx context.Context, stderr io.Writer, self, name, folder string,
 		_ = cmd.Process.Kill()
 		<-ended
 	}
-	return stdout.said.Load(), context.Cause(ctx)
+	return said, context.Cause(ctx)
 }
 
 // leaving is how long a worker may take to give back what it does.
 const leaving = 10 * time.Second
 
-// readyWriter notices that a worker has said something.
-type readyWriter struct{ said atomic.Bool }
+// reached is the first line that a worker says, once it has reached the queue.
+const reached = "conform worker"
 
-func (r *readyWriter) Write(p []byte) (int, error) {
-	r.said.Store(true)
+// receipts reads what a worker says after that: a line each time it takes a job or
+// ends one, with the receipt or without.
+type receipts struct {
+	mu      sync.Mutex
+	reached bool
+	said    []byte // the line that is not at its end
+	holds   string
+}
+
+func (r *receipts) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range p {
+		switch {
+		case b != '\n':
+			if len(r.said) < 1000 {
+				r.said = append(r.said, b)
+			}
+			continue
+		case r.reached:
+			r.holds = string(r.said)
+		default:
+			r.reached = string(r.said) == reached
+		}
+		r.said = r.said[:0]
+	}
 	return len(p), nil
 }
 

@@ -592,6 +592,7 @@ func ReadGrades(out string) (list []grade.Grade, err error) {
 		}
 		newest[r.Name] = r
 	}
+	slices.Sort(names)
 	for _, name := range names {
 		g, err := readGrade(filepath.Join(out, newest[name].File))
 		if err != nil {

@@ -47,6 +47,7 @@ type WorkerOptions struct {
 	Name   string // what the results say
 	Folder string // for private copies; all workers of a machine share it
 	Tool   report.Tool
+	Holds  func(receipt string) // see queue.Worker
 }
 
 // kind names the workers that may grade a batch: those of one version, on machines
@@ -100,7 +101,7 @@ func Work(ctx context.Context, q *queue.Queue, o WorkerOptions) error {
 	defer release()
 	w := &worker{options: o, private: private, machine: Machine{o.Folder}}
 	here := sandbox.Probe().Tier
-	who := queue.Worker{Name: o.Name, Kinds: kinds(o.Tool, here), About: about(o.Tool, here)}
+	who := queue.Worker{Name: o.Name, Kinds: kinds(o.Tool, here), About: about(o.Tool, here), Holds: o.Holds}
 	return q.Work(ctx, who, func(ctx context.Context, j queue.Job) (result []byte, err error) {
 		err = w.machine.Share(ctx, func(alone func(context.Context, func() error) error) error {
 			result, err = w.do(ctx, j, alone)

@@ -174,6 +174,41 @@ func TestAWorkerThatLeavesGivesItsJobBack(t *testing.T) {
 	t.Logf("taken over after %s", time.Since(began))
 }
 
+// Whoever sees a worker die need not wait for its lease to end.
+func TestTheJobOfADeadWorkerCanBeGivenBack(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q, err := Connect(t.Context(), Options{Access: Access{URL: s.URL}, Lease: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	b := begin(t, q, "b1")
+	submit(t, b, 1)
+	receipts := make(chan string, 10)
+	ctx, die := context.WithCancel(t.Context())
+	defer die()
+	hangs := make(chan struct{})
+	defer close(hangs)
+	go func() {
+		_ = q.Work(ctx, Worker{Name: "dies", Kinds: []string{kind}, Holds: func(r string) { receipts <- r }}, func(context.Context, Job) ([]byte, error) {
+			<-hangs
+			return nil, errors.New("dead")
+		})
+	}()
+	receipt := <-receipts
+	if receipt == "" {
+		t.Fatal("no receipt")
+	}
+	work(t, q, func(context.Context, Job) ([]byte, error) { return []byte("x"), nil })
+	if err := q.Release(receipt); err != nil {
+		t.Fatal(err)
+	}
+	if r := collect(t, b, 1, 10*time.Second)["k0"]; r.Attempts != 2 || string(r.Data) != "x" {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestALongJobKeepsItsLease(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)

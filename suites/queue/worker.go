@@ -31,6 +31,19 @@ type Worker struct {
 	Name  string
 	Kinds []string // of jobs that it does; all others are left to others
 	About string   // what it is, for whoever asks
+
+	// Holds, if there is one, is told the receipt of a job before it is begun,
+	// and "" when it is over: whoever sees the worker die can give it back.
+	Holds func(receipt string)
+}
+
+// Release gives the job back of a worker that has died: it need not be missed
+// until its lease is over.
+func (q *Queue) Release(receipt string) error {
+	if err := q.nc.Publish(receipt, []byte("-NAK")); err != nil {
+		return err
+	}
+	return q.nc.FlushTimeout(request)
 }
 
 // turn is how long a worker waits for a job of one kind before it looks for one of
@@ -63,7 +76,7 @@ func (q *Queue) Work(ctx context.Context, w Worker, do func(context.Context, Job
 		}
 	}
 	for at := 0; ctx.Err() == nil; {
-		got, err := q.workOnce(ctx, consumers[at], w.Name, do)
+		got, err := q.workOnce(ctx, consumers[at], w, do)
 		if err != nil && ctx.Err() == nil {
 			q.options.Log.Warn("the queue gives no work", "error", err)
 			select {
@@ -139,7 +152,7 @@ func (q *Queue) Workers(ctx context.Context, wait time.Duration) (list []Present
 }
 
 // workOnce waits a while for a job, and does it.
-func (q *Queue) workOnce(ctx context.Context, consumer jetstream.Consumer, worker string, do func(context.Context, Job) ([]byte, error)) (got bool, err error) {
+func (q *Queue) workOnce(ctx context.Context, consumer jetstream.Consumer, w Worker, do func(context.Context, Job) ([]byte, error)) (got bool, err error) {
 	// Not until the context ends: a job that is on its way to us would be
 	// nobody's until its lease is over, and have lost an attempt.
 	messages, err := consumer.Fetch(1, jetstream.FetchMaxWait(turn))
@@ -152,7 +165,13 @@ func (q *Queue) workOnce(ctx context.Context, consumer jetstream.Consumer, worke
 			_ = m.Nak()
 			continue
 		}
-		q.handle(ctx, m, worker, do)
+		if w.Holds != nil {
+			w.Holds(m.Reply())
+		}
+		q.handle(ctx, m, w.Name, do)
+		if w.Holds != nil {
+			w.Holds("")
+		}
 	}
 	return got, messages.Error()
 }
