@@ -118,7 +118,7 @@ func (f *Folder) Grade(ctx context.Context, plan Plan, q *queue.Queue, each func
 		// By what they hold: jobs of the same batch, under another rubric, may be
 		// in the queue still.
 		settings: "settings/" + hex.EncodeToString(sum[:]),
-		each:     each, left: len(plan.Submissions), waiting: map[string][]*pending{}, uses: map[string]int{}, room: make(chan struct{}, inFlight)}
+		each:     each, left: len(plan.Submissions), waiting: map[string][]*pending{}, early: map[string]queue.Result{}, uses: map[string]int{}, room: make(chan struct{}, inFlight)}
 	if err := c.run(ctx); err != nil {
 		return err
 	}
@@ -160,9 +160,10 @@ type coordinator struct {
 	mu      sync.Mutex
 	each    func(Event)
 	left    int
-	news    int                   // counts results
-	waiting map[string][]*pending // by the key of their job, which is in the queue
-	uses    map[string]int        // of a submission's digest, by jobs that wait
+	news    int                     // counts results
+	waiting map[string][]*pending   // by the key of their job, which is in the queue
+	early   map[string]queue.Result // by the key of a job that nobody waits for yet: a run before had it done
+	uses    map[string]int          // of a submission's digest, by jobs that wait
 }
 
 // errDone ends what goes on beside each other.
@@ -379,6 +380,12 @@ func (c *coordinator) submit(ctx context.Context, found submission.Found) error 
 	c.mu.Lock()
 	c.waiting[at] = append(c.waiting[at], p)
 	c.uses[taken.Digest]++
+	if r, done := c.early[at]; done {
+		delete(c.early, at)
+		_, err := c.taken(ctx, r)
+		c.mu.Unlock()
+		return err
+	}
 	c.mu.Unlock()
 	return c.offer(ctx, at, p.about, taken)
 }
@@ -461,11 +468,16 @@ func (c *coordinator) key(about grade.Submission, problem string) string {
 func (c *coordinator) take(ctx context.Context, r queue.Result) (more bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.taken(ctx, r)
+}
+
+func (c *coordinator) taken(ctx context.Context, r queue.Result) (more bool, err error) {
 	waiting := c.waiting[r.Key]
-	if len(waiting) == 0 {
-		return c.left > 0, nil // of a run before, and in the ledger
-	}
 	c.news++
+	if len(waiting) == 0 {
+		c.early[r.Key] = r // or it is in the ledger
+		return c.left > 0, nil
+	}
 	delete(c.waiting, r.Key)
 	defer func() { <-c.room }()
 	cause := &grade.Cause{Code: "not-graded", Owner: grade.OfInfrastructure, Message: r.Failed,

@@ -354,6 +354,54 @@ func TestWhatTheQueueHasFromBeforeGradesNobodyElse(t *testing.T) {
 	}
 }
 
+// What was done while nobody listened is known from the queue, and not done again.
+func TestResultsThatCameWhileNobodyListenedCount(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"ann": "", "bob": "read-is-a-question", "carl": "exits"}))
+	s, err := queue.StartServer(t.TempDir(), "a-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	q, err := queue.Connect(ctx, queue.Options{Access: queue.Access{URL: s.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	folder, err := Open(p.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon, gone := context.WithTimeout(ctx, 2*time.Second)
+	defer gone()
+	if err := folder.Grade(soon, p, q, func(Event) {}); err == nil {
+		t.Fatal("graded by nobody")
+	}
+	folder.Close()
+	working, leave := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = Work(working, q, WorkerOptions{Name: "w", Folder: t.TempDir(), Tool: p.Tool})
+	}()
+	store, err := q.Batch(ctx, folder.ledger.Batch, kind(p.Tool, p.Tier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = store.Results(ctx, func(queue.Result) (bool, error) { n++; return n < 3, nil })
+	leave()
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := grading(t, ctx, p, q); len(got) != 3 || got["ann"].Record.Score != 10 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestNobodyElseOpensAFolderThatIsOpen(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
