@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -281,7 +282,7 @@ func passing(err error) bool {
 		}
 		return crowded(err) || api.Code == 503 || api.Code == 500 || api.Code == 408
 	}
-	for _, is := range []error{context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrConnectionReconnecting,
+	for _, is := range []error{context.DeadlineExceeded, os.ErrDeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrConnectionReconnecting,
 		nats.ErrDisconnected, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection, jetstream.ErrNoHeartbeat, jetstream.ErrConsumerLeadershipChanged, jetstream.ErrServerShutdown} {
 		if errors.Is(err, is) {
 			return true
@@ -362,35 +363,81 @@ func (b *Batch) Put(ctx context.Context, name string, open func() (io.ReadCloser
 	if !errors.Is(err, jetstream.ErrObjectNotFound) {
 		return err
 	}
-	return b.q.insist(ctx, transfer, func(ctx context.Context) error {
-		from, err := open()
-		if err != nil {
+	until := time.Now().Add(patience)
+	for limit := request; ; limit = min(2*limit, transfer) {
+		err := b.put(ctx, limit, name, open)
+		if err == nil || !passing(err) || ctx.Err() != nil || limit == transfer && time.Now().After(until) {
 			return err
 		}
-		defer from.Close()
-		_, err = b.store.Put(ctx, jetstream.ObjectMeta{Name: name}, from)
+		b.q.options.Log.Info("it is sent again", "name", name, "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+func (b *Batch) put(ctx context.Context, limit time.Duration, name string, open func() (io.ReadCloser, error)) error {
+	ctx, enough := context.WithTimeout(ctx, limit)
+	defer enough()
+	from, err := open()
+	if err != nil {
 		return err
-	})
+	}
+	defer from.Close()
+	_, err = b.store.Put(ctx, jetstream.ObjectMeta{Name: name}, from)
+	return err
 }
 
 // ErrGone says that a thing is not in the store: its batch is over.
 var ErrGone = errors.New("it is not in the queue's store any more")
 
+// settling is how long what was stored may be unknown to some servers of a cluster:
+// whoever asks may be answered by any of them.
+const settling = 5 * time.Second
+
 // Get has what is stored under a name read, once more from the beginning whenever
 // the way to it is lost. It is checked by its digest.
 func (b *Batch) Get(ctx context.Context, name string, read func(io.Reader) error) error {
-	err := b.q.insist(ctx, transfer, func(ctx context.Context) error {
-		from, err := b.store.Get(ctx, name)
-		if err != nil {
+	began := time.Now()
+	for {
+		err := b.get(ctx, name, read)
+		gone := errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound)
+		limit := settling
+		if passing(err) {
+			limit = patience
+		}
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case time.Since(began) > limit && gone:
+			return fmt.Errorf("%s: %w", name, ErrGone)
+		case time.Since(began) > limit:
 			return err
 		}
-		defer from.Close()
-		return read(from)
-	})
-	if errors.Is(err, jetstream.ErrObjectNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = fmt.Errorf("%s: %w", name, ErrGone)
+		b.q.options.Log.Info("it is asked for again", "name", name, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	return err
+}
+
+func (b *Batch) get(ctx context.Context, name string, read func(io.Reader) error) error {
+	// Without a deadline of its own, each step and each piece has one: a large
+	// thing may take its time, a lost answer must not.
+	try, enough := context.WithCancel(context.WithoutCancel(ctx))
+	defer enough()
+	defer context.AfterFunc(ctx, enough)()
+	from, err := b.store.Get(try, name)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	return read(from)
 }
 
 // Delete takes what is stored under a name away.
