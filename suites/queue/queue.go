@@ -107,6 +107,10 @@ func Connect(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the queue at %s cannot be reached: %w", Shown(o.URL), hidden{err, o.URL})
 	}
+	if has, _ := nc.ConnectedServerJetStream(); !has && nc.ConnectedClusterName() == "" {
+		nc.Close()
+		return nil, fmt.Errorf("the server at %s keeps no queue: enable JetStream there", Shown(o.URL))
+	}
 	q := &Queue{options: o, nc: nc}
 	if q.js, err = jetstream.New(q.nc); err == nil {
 		q.work, q.results, err = q.prepare(ctx)
