@@ -209,6 +209,13 @@ func Meanings() []Meaning {
 				"--skip names it",
 				"--filter does not match its labels"},
 			Do: "Nothing, if that is what you wanted; a run that leaves something out never says conformant."},
+		{Code: LaterStage,
+			Text: "With --stage, requirements are run in the order in which they are learnt, up to the first stage that is not met. This one is of a stage behind it.",
+			Causes: [3]string{
+				"a requirement of an earlier stage fails: the report says which",
+				"an earlier stage could not be judged, because the target died",
+				"with --strict, a SHOULD of an earlier stage is not met"},
+			Do: "Mend what fails in the earlier stage, and run it again; without --stage everything is run."},
 		{Code: KitFault,
 			Text: "conform itself failed, and says nothing about the target here.",
 			Causes: [3]string{

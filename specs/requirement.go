@@ -206,6 +206,9 @@ type Protocol struct {
 	Intro    string // what it is, with an example: the beginning of its page, in Markdown
 	Sections []Section
 	Dialects []Dialect
+	// Stages is the order in which it is best learnt. Each requirement belongs
+	// to one of them.
+	Stages []Stage
 
 	// Rows names the rows of the list of requirements that the protocol was
 	// put down in, and Untestable says why those that no requirement covers

@@ -55,6 +55,7 @@ const (
 	TooFewServed  Code = "too-few-served"  // the requirement needs more clients at once than the target serves
 	WrongSource   Code = "wrong-source"    // a datagram came from another address than it was sent to
 	Deselected    Code = "deselected"      // the selection left it out
+	LaterStage    Code = "later-stage"     // it is of a stage behind the first that is not met
 	KitFault      Code = "kit-fault"       // a defect in conform
 )
 
@@ -67,6 +68,7 @@ type Reason struct {
 	Received string   // what came instead, quoted, and when
 	Diff     *Difference
 	Hint     string // the likely cause
+	SeenIn   string // the requirement in whose case it was seen, where several are judged together
 }
 
 // Difference is the first byte at which the answer is not what was expected.

@@ -16,7 +16,7 @@ func TestImportsRunDownhill(t *testing.T) {
 	t.Parallel()
 	layers := []string{
 		"cmd/conform",
-		"suites/selftest suites/batch",
+		"suites/selftest suites/batch suites/conformtest",
 		"suites",
 		"suites/scale/bench",
 		"suites/scale suites/baseline suites/config",

@@ -23,7 +23,7 @@ func List(pattern string) ([]report.Requirement, error) {
 					continue
 				}
 				e := report.Requirement{ID: s.ID, Protocol: p.Name, Section: s.Section(), SectionTitle: section.Title, Level: s.Level,
-					Clause: s.Clause, Title: s.Title, Covers: s.Covers, Labels: s.Labels(), Clients: s.Clients, Datagrams: s.Datagrams, Cause: s.Cause}
+					Clause: s.Clause, Title: s.Title, Covers: s.Covers, Labels: s.Labels(), Stage: p.Stage(s) + 1, Clients: s.Clients, Datagrams: s.Datagrams, Cause: s.Cause}
 				if name, ok := strings.CutPrefix(s.ID, "websocket/"); ok {
 					e.Autobahn = fixtures.AutobahnCases(name)
 				}

@@ -40,6 +40,10 @@ type Plan struct {
 	Filter     string   // an expression of Ginkgo's label language
 	Only, Skip []string // globs over IDs; one that names a section takes all of it
 
+	// Stage runs the stages in which a protocol is learnt, one after the other,
+	// up to the first that is not met.
+	Stage bool
+
 	Strict  bool
 	Jobs    int           // cases at a time, if the target bears it; 0 is DefaultJobs
 	Timeout time.Duration // budget of the whole run; 0 is DefaultTimeout
@@ -68,6 +72,10 @@ type Plan struct {
 	Several bool
 
 	Tool report.Tool
+
+	// Hosted says that the caller has a tree of tests of its own, as package
+	// testing has: Ginkgo's, of which a process has one, is left alone.
+	Hosted bool
 }
 
 // exploring is how many requirements of a protocol share Plan.Explore.
@@ -185,6 +193,12 @@ func (p Plan) Check() error {
 		return usagef("--explore %s for each of %d protocols does not end within the run's %s: write a longer --timeout",
 			p.Explore, len(protocols), cmp.Or(p.Timeout, DefaultTimeout))
 	}
+	switch {
+	case p.Stage && p.Target == nil && p.Exec == "" && p.Protocol == "":
+		return usagef("--stage is about one server: say which with --target or --exec, or name the --protocol")
+	case p.Stage && p.Clients > 0:
+		return usagef("--stage and --clients exclude each other: --clients runs no requirement")
+	}
 	if p.Pace < 0 || p.Pace > 1000 {
 		return usagef("--pace %v: write a factor above 0, as in 2 for twice as patient", p.Pace)
 	}
@@ -192,6 +206,9 @@ func (p Plan) Check() error {
 		return usagef("--seed %d: write a number from 1 on", p.Seed)
 	}
 	if p.Filter != "" {
+		if p.Hosted {
+			return usagef("Filter is Ginkgo's, which a hosted run leaves alone: select with Only and Skip")
+		}
 		if _, err := types.ParseLabelFilter(p.Filter); err != nil {
 			return usagef("--filter %q: %s; write labels with && || ! ( ), as in 'framing && !slow'", p.Filter, oneLine(err))
 		}
@@ -315,6 +332,35 @@ func declaredBound(class string) (int, error) {
 		}
 	}
 	return 0, usagef("--dialect class=%s: write class=serial, class=pool:N or class=concurrent", class)
+}
+
+// Requirements lists what the plan selects by its globs, in the order of the
+// standards. A protocol has to be named where there is a target.
+func (p Plan) Requirements() ([]specs.Spec, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	protocols := Protocols()
+	if p = p.complete(); p.Protocol != "" {
+		found, err := Find(p.Protocol)
+		if err != nil {
+			return nil, err
+		}
+		protocols = []specs.Protocol{found}
+	}
+	selected, err := p.selection(protocols)
+	if err != nil {
+		return nil, err
+	}
+	var list []specs.Spec
+	for _, protocol := range protocols {
+		for _, s := range protocol.Specs() {
+			if selected[s.ID] {
+				list = append(list, s)
+			}
+		}
+	}
+	return list, nil
 }
 
 // selection applies --only and --skip. Every pattern must match something.

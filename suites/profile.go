@@ -54,8 +54,14 @@ func (r *run) profile(ctx context.Context) {
 				continue
 			}
 			results[j.spec.ID] = j
-			if j.spec.Section() == "concurrency" && j.result.Reason.Code == specs.Deselected {
+			if j.spec.Section() != "concurrency" {
+				continue
+			}
+			switch j.result.Reason.Code {
+			case specs.Deselected:
 				left = "the selection leaves out requirements about several clients"
+			case specs.LaterStage:
+				left = "requirements about several clients are of a later stage"
 			}
 		}
 		s.profiled = report.Profile{Protocol: s.protocol.Name, LeftOut: left}

@@ -2,6 +2,7 @@ package suites
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"conform/specs"
@@ -11,8 +12,8 @@ import (
 
 // PlanAgain is the plan that runs one requirement of a report once more, on the
 // same target with the same input: seed, dialects, and the schedule that several
-// clients kept to. It is an error if the report does not hold the requirement, or
-// nothing was run for it.
+// clients kept to; and with it the one in whose case the failure was seen. It is an
+// error if the report does not hold the requirement, or nothing was run for it.
 func PlanAgain(r *report.Report, id string) (Plan, report.Result, error) {
 	var before report.Result
 	for _, res := range r.Results {
@@ -39,6 +40,9 @@ func PlanAgain(r *report.Report, id string) (Plan, report.Result, error) {
 		p.Target = &address
 	default:
 		p.Exec = started
+	}
+	if before.Reason != nil && before.Reason.SeenIn != "" {
+		p.Only = append(p.Only, before.Reason.SeenIn) // alone it would see nothing
 	}
 	if before.Schedule != nil {
 		p.Again = map[string]specs.Schedule{id: *before.Schedule}
@@ -71,29 +75,41 @@ func Compare(before, now report.Result) (sentence string, again bool) {
 		return fmt.Sprintf("%s fails now; in the report it was %s", now.ID, before.Verdict), true
 	case bad(now.Verdict) && same(before.Reason, now.Reason):
 		return fmt.Sprintf("%s fails again, as in the report", now.ID), true
+	case bad(now.Verdict) && code(before.Reason) == code(now.Reason):
+		return fmt.Sprintf("%s fails again, with %s as in the report, but at another place", now.ID, code(now.Reason)), true
 	case bad(now.Verdict):
-		return fmt.Sprintf("%s fails again, in another way than in the report", now.ID), true
+		return fmt.Sprintf("%s fails again, in another way: with %s, and with %s in the report", now.ID, code(now.Reason), code(before.Reason)), true
 	case bad(before.Verdict):
 		return fmt.Sprintf("%s passes now", now.ID), false
 	}
 	return fmt.Sprintf("%s passes again", now.ID), false
 }
 
-// same says whether two failures are alike but for their times.
+// same says whether two failures are alike but for their times, and for how much
+// had come by then.
 func same(a, b *report.Reason) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	if a.Code != b.Code || len(a.Expected) != len(b.Expected) {
+	if a.Code != b.Code || !slices.Equal(a.Expected, b.Expected) {
 		return false
-	}
-	for i := range a.Expected {
-		if a.Expected[i] != b.Expected[i] {
-			return false
-		}
 	}
 	if a.FirstDifference == nil || b.FirstDifference == nil {
 		return a.FirstDifference == b.FirstDifference
 	}
-	return *a.FirstDifference == *b.FirstDifference
+	x, y := a.FirstDifference, b.FirstDifference
+	beginning := func(quoted string) string {
+		quoted, _, _ = strings.Cut(quoted, `" … (`)
+		return strings.TrimSuffix(quoted, `"`)
+	}
+	p, q := beginning(x.Received), beginning(y.Received)
+	return x.Offset == y.Offset && x.Expected == y.Expected && (p == "") == (q == "") &&
+		(strings.HasPrefix(p, q) || strings.HasPrefix(q, p))
+}
+
+func code(r *report.Reason) specs.Code {
+	if r == nil {
+		return "no reason"
+	}
+	return r.Code
 }

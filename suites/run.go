@@ -264,8 +264,10 @@ func (r *run) meetServer(ctx context.Context, a target.Address, server Server) (
 		// The look whether anybody is there leaves by the protocol's door.
 		env := s.env()
 		env.Dialer, env.Timing = d, timingFor(0, r.plan.Pace)
+		there := false
 		reached := specs.Run(ctx, s.inquiry("reach", func(c *specs.Case) {
 			client := c.Dial()
+			there = !a.Datagram() // whatever it says then, a greeting where none is due too
 			switch {
 			case a.Datagram():
 				// Only an answer, or the system's word that nobody listens,
@@ -278,9 +280,7 @@ func (r *run) meetServer(ctx context.Context, a target.Address, server Server) (
 				client.Answered(env.Timing.Quiet)
 			}
 		}), env)
-		// Whoever speaks unasked is there, and judged for it later.
-		spoke := reached.Reason.Code == specs.NotSilent || reached.Reason.Code == specs.ExtraBytes
-		if reached.Verdict != specs.Pass && !spoke {
+		if reached.Verdict != specs.Pass && !there {
 			return nil, fmt.Errorf("cannot reach %s: %s", a, reason(reached.Reason.Received))
 		}
 		return s, nil
@@ -316,9 +316,12 @@ func reason(text string) string {
 
 // execute runs the selected cases, and then the tree over what came of them.
 func (r *run) execute(ctx context.Context, o Observer) error {
-	chosen, err := choose(r.protocols(), r.selected, r.plan.Filter)
-	if err != nil {
-		return err
+	chosen := r.selected
+	if !r.plan.Hosted {
+		var err error
+		if chosen, err = choose(r.protocols(), r.selected, r.plan.Filter); err != nil {
+			return err
+		}
 	}
 	byID := map[string]*job{}
 	var queue []*job
@@ -342,19 +345,29 @@ func (r *run) execute(ctx context.Context, o Observer) error {
 	if o.Ready != nil {
 		o.Ready(r.report, len(queue))
 	}
-	newPool(queue, r.plan.Jobs, o.Progress).run(ctx)
-	failures := walk(r.protocols(), r.selected, r.plan.Filter, func(id string) specs.Result { return byID[id].result })
-	if o.Progress != nil {
-		o.Progress(len(r.jobs), failures, []string{"how clients are served"})
+	if pool := newPool(queue, r.plan.Jobs, o.Progress); r.plan.Stage {
+		l := stages(queue)
+		l.climb(ctx, pool, r.plan.Strict)
+		r.report.Stages = l.stages
+		r.partial = r.partial || slices.ContainsFunc(l.stages, func(s report.Stage) bool { return s.State == report.StageLater })
+	} else {
+		pool.run(ctx)
 	}
-	r.profile(ctx)
-	r.describe()
 	own := 0
 	for _, j := range r.jobs {
 		if j.result.Verdict == specs.Fail || j.result.Verdict == specs.Error {
 			own++
 		}
 	}
+	failures := own
+	if !r.plan.Hosted {
+		failures = walk(r.protocols(), r.selected, r.plan.Filter, func(id string) specs.Result { return byID[id].result })
+	}
+	if o.Progress != nil {
+		o.Progress(len(r.jobs), failures, []string{"how clients are served"})
+	}
+	r.profile(ctx)
+	r.describe()
 	if own != failures && ctx.Err() == nil {
 		return fmt.Errorf("conform and Ginkgo disagree: %d and %d failures; this is a defect of conform", own, failures)
 	}
@@ -470,7 +483,7 @@ func (r *run) result(j *job) report.Result {
 	out := report.Result{
 		ID: s.ID, Protocol: s.Protocol(), Section: s.Section(), Level: s.Level, Clause: s.Clause, Covers: s.Covers, Title: s.Title,
 		Verdict: res.Verdict, DurationMS: ms(res.Duration), Attempts: j.attempts, Notes: res.Notes,
-		Schedule: res.Schedule, Transcript: events(res.Transcript), Replay: r.replay(s.ID),
+		Schedule: res.Schedule, Transcript: events(res.Transcript), Replay: r.replay(s.ID, res.Reason.SeenIn),
 	}
 	if len(r.jobs) > briefFrom && !failed(res.Verdict) && res.Verdict != specs.Error {
 		out.Transcript = brief(out.Transcript)
@@ -484,6 +497,9 @@ func (r *run) result(j *job) report.Result {
 	if reason := res.Reason; reason.Code != "" {
 		out.Reason = &report.Reason{Code: reason.Code, Message: reason.Message, Sent: reason.Sent,
 			Expected: reason.Expected, Received: reason.Received, Hint: reason.Hint}
+		if reason.SeenIn != s.ID {
+			out.Reason.SeenIn = reason.SeenIn
+		}
 		if d := reason.Diff; d != nil {
 			out.Reason.FirstDifference = &report.Difference{Offset: d.Offset, Expected: d.Expected, Received: d.Received}
 		}
@@ -534,8 +550,9 @@ func brief(all []report.Event) []report.Event {
 	return cut
 }
 
-// replay is the command line that runs one requirement again.
-func (r *run) replay(id string) string {
+// replay is the command line that runs one requirement again, and the one in whose
+// case was seen what is wrong, if that is another one.
+func (r *run) replay(id, seenIn string) string {
 	args := []string{"conform"}
 	switch {
 	case r.plan.Target != nil:
@@ -558,7 +575,11 @@ func (r *run) replay(id string) string {
 	if r.plan.Pace != 1 {
 		args = append(args, "--pace", strconv.FormatFloat(r.plan.Pace, 'g', -1, 64))
 	}
-	return strings.Join(append(args, "--only", id, "--seed", strconv.FormatInt(r.plan.Seed, 10), "-v"), " ")
+	args = append(args, "--only", id)
+	if seenIn != "" && seenIn != id {
+		args = append(args, "--only", seenIn)
+	}
+	return strings.Join(append(args, "--seed", strconv.FormatInt(r.plan.Seed, 10), "-v"), " ")
 }
 
 // quoteArg writes an argument so that a POSIX shell reads it back.

@@ -507,6 +507,7 @@ func TestSelection(t *testing.T) {
 func TestAPlanThatIsWrongIsRefused(t *testing.T) {
 	t.Parallel()
 	address := &target.Address{Scheme: "tcp", Network: "tcp", Address: "127.0.0.1:1"}
+	never := func(context.Context) (suites.Server, error) { return nil, errors.New("it was started") }
 	for want, plan := range map[string]suites.Plan{
 		`unknown protocol "zenn"`:                     {Protocol: "zenn"},
 		`--target and --exec exclude each other`:      {Target: address, Exec: "x"},
@@ -521,6 +522,10 @@ func TestAPlanThatIsWrongIsRefused(t *testing.T) {
 		`--dialect taste=sweet: no protocol has it`:   {Dialects: []string{"taste=sweet"}},
 		`--dialect class=pool:0`:                      {Dialects: []string{"class=pool:0"}},
 		`--exec: `:                                    {Exec: "/does/not/exist"},
+		`cannot be spoken to over "ws"`:               {Start: never, Scheme: "ws"},
+		`cannot be spoken to over "tls"`:              {Scheme: "tls"},
+		`zen is not spoken over datagrams`:            {Protocol: "zen", Start: never, Scheme: "udp"},
+		`--clients makes connections of its own`:      {Protocol: "zen", Start: never, Clients: 10},
 	} {
 		_, err := suites.Run(context.Background(), plan, suites.Observer{})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -15,7 +15,7 @@ import (
 var listFormats = []string{"table", "json", "markdown"}
 
 func newList() *cobra.Command {
-	var asJSON, coverage bool
+	var asJSON, coverage, stage bool
 	var format string
 	cmd := &cobra.Command{
 		Use:   "list [GLOB]",
@@ -46,6 +46,8 @@ for each the requirements that cover it, or the reason why none can.
 			switch {
 			case !slices.Contains(listFormats, format):
 				return fmt.Errorf("--format %s: write one of %s", quoted(format), strings.Join(listFormats, ", "))
+			case stage && (coverage || format != listFormats[0]):
+				return fmt.Errorf("--stage is a table of requirements, without --coverage; as JSON, each has its stage anyway")
 			case coverage && format == "markdown":
 				return fmt.Errorf("--coverage can be had as table and as json: leave --format markdown out")
 			}
@@ -69,6 +71,9 @@ for each the requirements that cover it, or the reason why none can.
 			case "markdown":
 				return report.WriteListMarkdown(cmd.OutOrStdout(), entries, suites.Protocols())
 			}
+			if stage {
+				return report.WriteStages(cmd.OutOrStdout(), entries, suites.Protocols())
+			}
 			return report.WriteList(cmd.OutOrStdout(), entries, suites.Protocols())
 		},
 		ValidArgsFunction: completeList,
@@ -77,5 +82,6 @@ for each the requirements that cover it, or the reason why none can.
 	cmd.Flags().StringVar(&format, "format", listFormats[0], "as a table, as JSON, or as Markdown, to be read as a standard: `name` is "+strings.Join(listFormats, ", "))
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(listFormats, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&coverage, "coverage", false, "list the rows of the standards, and what covers them")
+	cmd.Flags().BoolVar(&stage, "stage", false, "in the order in which a protocol is learnt, in the stages of conform --stage")
 	return cmd
 }

@@ -106,6 +106,7 @@ func (f *runFlags) register(root *cobra.Command) {
 	flags.StringVar(&f.plan.Filter, "filter", "", "run what this `expression` over labels selects, as in 'framing && !slow'")
 	flags.StringArrayVar(&f.only, "only", nil, "run only the IDs that this `glob` matches; a section takes all of it; @file reads them from a file (repeatable)")
 	flags.StringArrayVar(&f.skip, "skip", nil, "leave out the IDs that this `glob` matches; @file as above (repeatable)")
+	flags.BoolVar(&f.plan.Stage, "stage", false, "run the requirements in the order in which the protocol is learnt, up to the first stage that is not met")
 	flags.BoolVar(&f.plan.Strict, "strict", false, "fail on nonstrict outcomes and on a SHOULD that is not met")
 	flags.IntVar(&f.plan.Jobs, "jobs", suites.DefaultJobs, "run `N` cases at a time, if the target bears it")
 	flags.DurationVar(&f.plan.Timeout, "timeout", suites.DefaultTimeout, "the budget of the whole run, as a `duration`")
@@ -162,6 +163,9 @@ func runPlan(cmd *cobra.Command, f runFlags) error {
 	}
 	if f.verbose && f.quiet {
 		return fmt.Errorf("--verbose and --quiet exclude each other")
+	}
+	if plan.Stage && f.baseline != "" {
+		return fmt.Errorf("--stage and --baseline exclude each other: a failure ends the ladder, known or not")
 	}
 	if f.edition != "" {
 		plan.Dialects = append(slices.Clone(plan.Dialects), "edition="+f.edition)

@@ -63,8 +63,8 @@ var rivals = map[string][]string{
 	"target": {"exec"}, "exec": {"target"},
 	"verbose": {"quiet"}, "quiet": {"verbose"},
 	"insecure": {"ca"}, "ca": {"insecure"},
-	"baseline": {"write-baseline", "clients"}, "write-baseline": {"baseline", "clients"},
-	"clients": {"explore", "only", "skip", "filter", "baseline", "write-baseline"},
+	"stage": {"baseline", "clients"}, "baseline": {"write-baseline", "clients", "stage"}, "write-baseline": {"baseline", "clients"},
+	"clients": {"explore", "only", "skip", "filter", "baseline", "write-baseline", "stage"},
 	"explore": {"clients"}, "only": {"clients"}, "skip": {"clients"}, "filter": {"clients"},
 	"for": {"explore", "only", "skip", "filter", "baseline", "write-baseline"},
 }

@@ -55,6 +55,8 @@ func runSeveral(cmd *cobra.Command, f runFlags, plans []suites.Plan, colour bool
 	switch {
 	case plans[0].Clients > 0:
 		return fmt.Errorf("--clients holds its clients at one target: run conform --clients once for each --target and --exec")
+	case plans[0].Stage:
+		return fmt.Errorf("--stage leads one server up its stages: run conform --stage once for each --target and --exec")
 	case f.baseline != "" && !strings.Contains(f.baseline, perTarget):
 		return fmt.Errorf("--baseline %s: every target has known failures of its own: write {target} in the path, as in known-{target}.yaml, and a file for each", quoted(f.baseline))
 	case f.newBase != "" && !strings.Contains(f.newBase, perTarget):

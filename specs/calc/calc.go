@@ -23,6 +23,7 @@ func Protocol() specs.Protocol {
 		Name:       "calc",
 		Source:     "tutorial 001, examples 3 and 6",
 		Intro:      intro,
+		Stages:     stages(),
 		Greets:     true,
 		Rows:       append(specs.Numbered("CALC", 1, 15), concurrency.Rows()...),
 		Untestable: concurrency.Untestable(),

@@ -21,6 +21,7 @@ func Protocol() specs.Protocol {
 		Name:       "echo",
 		Source:     "tutorial 001, example 1",
 		Intro:      intro,
+		Stages:     stages(),
 		Rows:       append(specs.Numbered("ECHO", 1, 12), concurrency.Rows()...),
 		Untestable: concurrency.Untestable(),
 		Question:   func(*specs.Client) string { return "hello\r\n" },

@@ -29,6 +29,7 @@ func Protocol() specs.Protocol {
 		Name:       "pid",
 		Source:     "tutorial 002",
 		Intro:      intro,
+		Stages:     stages(),
 		Rows:       append(specs.Numbered("PID", 1, 8), concurrency.Rows()...),
 		Untestable: untestable(),
 		Once:       true,

@@ -27,6 +27,7 @@ func Protocol() specs.Protocol {
 		Name:   "raw",
 		Source: "tutorial 003; over datagrams, tutorial 002",
 		Intro:  intro,
+		Stages: stages(),
 		Rows: slices.Concat(specs.Numbered("RAW", 1, 9), specs.Numbered("UDP", 1, 8),
 			concurrency.Rows()),
 		Untestable: concurrency.Untestable(),

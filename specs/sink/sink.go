@@ -33,6 +33,7 @@ func Protocol() specs.Protocol {
 		Name:       "sink",
 		Source:     "tutorial 003",
 		Intro:      intro,
+		Stages:     stages(),
 		Rows:       slices.Concat(specs.Numbered("SINK", 1, 6), concurrency.Rows()),
 		Untestable: untestable(),
 		Once:       true,

@@ -528,7 +528,7 @@ func aggregate(c *specs.Case, what string, v specs.Verdict, why string) {
 	if len(seen) == 0 {
 		return
 	}
-	c.Admit(v, specs.Reason{Code: specs.Violation, Message: why, Sent: "what " + seen[0].ID + " sends", Received: seen[0].Text,
+	c.Admit(v, specs.Reason{Code: specs.Violation, Message: why, Sent: "what " + seen[0].ID + " sends", SeenIn: seen[0].ID, Received: seen[0].Text,
 		Expected: []string{"none of it in the whole run"}}, false)
 }
 

@@ -165,7 +165,7 @@ func violation(c *specs.Case, rule, due string) (r specs.Reason, found bool) {
 		where[s.ID] = true
 	}
 	r = specs.Reason{Code: specs.Violation, Message: seen[0].Text, Expected: []string{due}, Received: seen[0].Text,
-		Sent: "what " + seen[0].ID + " sends"}
+		Sent: "what " + seen[0].ID + " sends", SeenIn: seen[0].ID}
 	if len(where) > 1 {
 		r.Message += ", and the like in " + strings.TrimSpace(plural(len(where)-1, "other requirement"))
 	}

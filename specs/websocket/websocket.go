@@ -29,6 +29,7 @@ func Protocol() specs.Protocol {
 		Name:   "websocket",
 		Source: "RFC 6455 and RFC 7692",
 		Intro:  intro,
+		Stages: stages(),
 		Sections: []specs.Section{
 			{Name: "handshake", Title: "Opening handshake", Specs: slices.Concat(handshake(), handshakeRefusals(), handshakeGrammar(), handshakeSubprotocols())},
 			{Name: "masking", Title: "Masking", Specs: masking()},

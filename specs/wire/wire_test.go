@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"math/big"
 	"net"
 	"path/filepath"
@@ -53,6 +54,36 @@ func dial(t *testing.T, d wire.Dialer) (*wire.Conn, *wire.Transcript) {
 	}
 	t.Cleanup(conn.Close)
 	return conn, transcript
+}
+
+// elsewhere is a network with one server, at any address.
+type elsewhere struct{ peer net.Conn }
+
+func (e *elsewhere) DialWith(_ context.Context, d *net.Dialer, _, _ string) (net.Conn, error) {
+	if d.Control == nil {
+		return nil, errors.New("the socket is not prepared")
+	}
+	ours, theirs := net.Pipe()
+	e.peer = theirs
+	return ours, nil
+}
+
+func (e *elsewhere) ListenPacket(string) (net.PacketConn, error) { return nil, errors.New("no datagrams") }
+
+// A server in another network is reached by sockets that are made there.
+func TestVia(t *testing.T) {
+	t.Parallel()
+	far := &elsewhere{}
+	d := wire.Dialer{Network: "tcp", Address: "127.0.0.1:8080", Timeout: patience, ReceiveBuffer: 4096, Via: far}
+	conn, _ := dial(t, d)
+	go far.peer.Write([]byte("here"))
+	if s := conn.Await(context.Background(), patience, atLeast(4)); string(s.Unread) != "here" {
+		t.Errorf("got %q", s.Unread)
+	}
+	d.Network, d.AnySource = "udp", true
+	if _, err := d.Dial(context.Background(), wire.NewTranscript()); err == nil || err.Error() != "no datagrams" {
+		t.Errorf("%v: the socket for datagrams is made here", err)
+	}
 }
 
 func atLeast(n int) func([]byte) bool { return func(b []byte) bool { return len(b) >= n } }

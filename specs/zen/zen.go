@@ -24,6 +24,7 @@ func Protocol() specs.Protocol {
 		Name:       "zen",
 		Source:     "tutorial 000",
 		Intro:      intro,
+		Stages:     stages(),
 		Rows:       append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
 		Untestable: untestable(),
 		Question:   func(*specs.Client) string { return "?" },

@@ -73,6 +73,10 @@ func complete(r *Report) *Report {
 		}
 		c.Scale = &scale
 	}
+	c.Stages = slices.Clone(c.Stages)
+	for i := range c.Stages {
+		c.Stages[i].Requirements = list(c.Stages[i].Requirements)
+	}
 	c.Results = list(slices.Clone(c.Results))
 	for i := range c.Results {
 		res := &c.Results[i]

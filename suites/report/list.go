@@ -20,6 +20,7 @@ type Requirement struct {
 	Title        string      `json:"title"`
 	Covers       []string    `json:"covers"`
 	Labels       []string    `json:"labels"`
+	Stage        int         `json:"stage"`               // of the order in which the protocol is learnt, from 1
 	Clients      int         `json:"clients"`             // connections that it holds open at once
 	Datagrams    bool        `json:"datagrams,omitempty"` // it is about datagrams, not about streams
 	Dialect      string      `json:"dialect,omitempty"`   // KEY=VALUE that it belongs to

@@ -24,8 +24,9 @@ type Report struct {
 	Target  Target   `json:"target"`
 	Run     Run      `json:"run"`
 	Summary Summary  `json:"summary"`
-	Results []Result `json:"results"`         // in the order of the standard
-	Scale   *Scale   `json:"scale,omitempty"` // of a run with many clients, which judges no requirement
+	Results []Result `json:"results"`          // in the order of the standard
+	Scale   *Scale   `json:"scale,omitempty"`  // of a run with many clients, which judges no requirement
+	Stages  []Stage  `json:"stages,omitempty"` // of a run in stages, in their order
 }
 
 // Tool says which conform made the report.
@@ -147,7 +148,8 @@ type Reason struct {
 	Expected        []string    `json:"expected"`           // every outcome that was allowed
 	Received        string      `json:"received,omitempty"` // quoted
 	FirstDifference *Difference `json:"first_difference,omitempty"`
-	Hint            string      `json:"hint,omitempty"` // the likely cause
+	Hint            string      `json:"hint,omitempty"`    // the likely cause
+	SeenIn          string      `json:"seen_in,omitempty"` // the ID of the requirement whose case showed it, if it was another one
 }
 
 // Schedule is what several clients did, one step after the other: the smallest

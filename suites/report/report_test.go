@@ -108,6 +108,11 @@ func hostileReports(t *testing.T, longest int, test func(t *testing.T, r *Report
 						r.Results[i].Title = s
 					}
 					if keep {
+						r.Stages = append(r.Stages, r.Stages...)
+						for i, state := range []StageState{StageMet, StageNone, StageUnmet, StageLater} {
+							r.Stages[i].State, r.Stages[i].Number = state, i+1
+							r.Stages[i].Requirements = append(r.Stages[i].Requirements, r.Results[i].ID)
+						}
 						r.Schema = Schema
 						r.Summary.Headline = "nonconformant"
 						r.Target.Concurrency.Class = "bounded"

@@ -104,6 +104,8 @@ func ours(v reflect.Value) {
 			v.SetString(string(specs.Must))
 		case reflect.TypeFor[specs.Code]():
 			v.SetString(string(specs.WrongBytes))
+		case reflect.TypeFor[StageState]():
+			v.SetString(string(StageUnmet))
 		case reflect.TypeFor[specs.Action]():
 			v.SetString(string(specs.Sends))
 		}

@@ -98,12 +98,27 @@ func WriteTerminal(w io.Writer, r *Report, o TerminalOptions) error {
 		p.retried(r)
 		p.clients(r)
 	}
-	p.sections(r)
+	if len(r.Stages) > 0 {
+		p.stages(r)
+	} else {
+		p.sections(r)
+	}
 	text := headline(r)
 	if at := strings.IndexByte(text, ':'); at > 0 {
 		p.marked(headlineColour(r), text[:at], text[at:])
 	} else {
 		p.marked(headlineColour(r), text, "")
+	}
+	return p.writeTo(w)
+}
+
+// WriteCard writes the evidence of one requirement as WriteTerminal does, with
+// the transcript if it is to be verbose.
+func WriteCard(w io.Writer, res Result, o TerminalOptions) error {
+	p := newPage(o)
+	p.card(res)
+	if o.Verbose {
+		p.transcript(res.Transcript)
 	}
 	return p.writeTo(w)
 }
@@ -650,7 +665,9 @@ func (p *page) sections(r *Report) {
 	}
 }
 
-// headline says in one line what the run amounts to.
+// Headline says in one line what the run amounts to.
+func Headline(r *Report) string { return notCommand(clean(headline(r))) }
+
 func headline(r *Report) string {
 	return fmt.Sprintf("%s · %s · seed %d", conclusion(r), milliseconds(r.Run.DurationMS), r.Run.Seed)
 }
@@ -691,7 +708,10 @@ func conclusion(r *Report) string {
 	}
 	text := strings.Join(what, ", ")
 	var notes []string
-	if left > 0 {
+	switch at := unmet(r); {
+	case at != nil:
+		notes = append(notes, fmt.Sprintf("stage %d of %d, %d of %s run", at.Number, len(r.Stages), total, count(len(r.Results), "requirement", "requirements")))
+	case left > 0:
 		notes = append(notes, fmt.Sprintf("filtered, %d of %s %s run", total, count(len(r.Results), "requirement", "requirements"), were(len(r.Results))))
 	}
 	if r.Summary.Cause != "" {
@@ -785,12 +805,15 @@ func tally(n int, v specs.Verdict) string {
 	return fmt.Sprintf("%d %s", n, shorten(string(v), 40))
 }
 
-// deselected says whether the user's selection left a requirement out.
+// deselected says whether a requirement was left out: by the user's selection, or
+// because an earlier stage comes first.
 func deselected(res Result) bool {
-	return res.Verdict == specs.Skipped && res.Reason != nil && res.Reason.Code == specs.Deselected
+	return res.Verdict == specs.Skipped && res.Reason != nil && (res.Reason.Code == specs.Deselected || res.Reason.Code == specs.LaterStage)
 }
 
-// remark is what the evidence says in a line.
+// Remark is what the evidence says in a line.
+func Remark(res Result) string { return notCommand(shorten(remark(res), maxValue)) }
+
 func remark(res Result) string {
 	text := ""
 	switch {

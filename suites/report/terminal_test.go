@@ -137,9 +137,20 @@ func TestTerminalIsSafe(t *testing.T) {
 			if err := WriteHeader(&b, r, 7, o); err != nil {
 				t.Fatal(err)
 			}
-			if err := WriteTerminal(&b, r, o); err != nil {
-				t.Fatal(err)
+			plain := *r
+			plain.Stages = nil
+			for _, r := range []*Report{r, &plain} {
+				if err := WriteTerminal(&b, r, o); err != nil {
+					t.Fatal(err)
+				}
 			}
+			for _, res := range first(r.Results, 1) {
+				if err := WriteCard(&b, res, o); err != nil {
+					t.Fatal(err)
+				}
+				b.WriteString(Remark(res) + "\n")
+			}
+			b.WriteString(Headline(r) + "\n")
 			out := b.String()
 			if !o.Color && strings.Contains(out, "\x1b") {
 				t.Error("there is an escape character without colours")

@@ -139,10 +139,10 @@ func attributes(flags uintptr) *syscall.SysProcAttr {
 }
 
 func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err error) {
-	var close closers
+	var opened closers
 	defer func() {
 		if err != nil {
-			close.all()
+			opened.all()
 			group.remove()
 		}
 	}()
@@ -150,19 +150,19 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 	if err != nil {
 		return nil, err
 	}
-	close.add(ours)
+	opened.add(ours)
 	defer theirs.Close()
 	stdin, held, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	close.add(held)
+	opened.add(held)
 	defer stdin.Close()
 	output, stdout, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	close.add(output)
+	opened.add(output)
 	defer stdout.Close()
 
 	b = &boxed{limits: o.Limits, control: ours, group: group, out: target.NewRecorder(), answers: make(chan answer, 1), ended: make(chan struct{})}
@@ -187,7 +187,7 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 			return
 		}
 		listening := make(chan struct{})
-		go func() { b.listen(first); defer close_(listening) }()
+		go func() { defer close(listening); b.listen(first) }()
 		_ = b.cmd.Wait() // what it says is said on the control socket
 		<-listening
 		held.Close()
@@ -205,12 +205,12 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 	go b.out.Record(output)
 	// From here on the goroutine above closes what is ours; what is init's must
 	// not be held open here.
-	close = nil
+	opened = nil
 	theirs.Close()
 	stdout.Close()
 
 	text, err := json.Marshal(boxConfig{Command: o.Command, Env: environment(o, boxDir, "/home", "/tmp"), Dir: o.Dir, Keep: o.Keep,
-		Show: o.Show, Limits: o.Limits, Cgroup: group != nil})
+		Show: o.Show, Limits: o.Limits, Older: o.withoutLandlock, Cgroup: group != nil})
 	if err == nil && len(text) > packet {
 		err = &target.CommandError{Command: o.Command[0], Reason: "is too long, with its environment"}
 	}
@@ -237,8 +237,6 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 	}
 	return b, nil
 }
-
-func close_(c chan struct{}) { close(c) }
 
 // problem is why a box did not start.
 func problem(o Options, m message, ok bool) error {
@@ -347,6 +345,9 @@ func (b *boxed) conclude(began time.Time) {
 		b.group.remove()
 	}
 	r.Reason = reasonFor(r.End, r.Status, b.limits)
+	if r.End == Infrastructure {
+		r.Reason += " (its init: " + b.cmd.ProcessState.String() + ")"
+	}
 	if len(r.Left) > 0 {
 		r.Reason += " and left behind " + strings.Join(r.Left, ", ") + " (a server must stay in the foreground)"
 	}

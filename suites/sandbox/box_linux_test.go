@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -70,6 +71,17 @@ var Hostile = map[string]func([]string){
 			runtime.KeepAlive(all)
 		}
 	},
+	"unreaped": func([]string) {
+		signal.Ignore(syscall.SIGCHLD)
+		for {
+			_ = exec.Command(os.Args[0], "hostile", "burns").Start()
+			time.Sleep(150 * time.Millisecond)
+		}
+	},
+	"burns": func([]string) {
+		for began := time.Now(); time.Since(began) < 150*time.Millisecond; {
+		}
+	},
 	"bomb": func([]string) {
 		for {
 			if exec.Command(os.Args[0], os.Args[1:]...).Start() != nil {
@@ -95,6 +107,9 @@ var Hostile = map[string]func([]string){
 		for s := 1; s < 32; s++ {
 			_ = syscall.Kill(1, syscall.Signal(s))
 		}
+		if args[0] == "true" { // Landlock holds, for the same user, too
+			try("signal init", syscall.Kill(1, 0))
+		}
 		try("trace init", unix.PtraceAttach(1))
 		try("make a namespace", unix.Unshare(unix.CLONE_NEWUSER))
 		_, err := (&exec.Cmd{Path: "/bin/true", SysProcAttr: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}}).CombinedOutput()
@@ -104,7 +119,20 @@ var Hostile = map[string]func([]string){
 		try("reach the machine below", err)
 		_, err = unix.KeyctlGetKeyringID(unix.KEY_SPEC_SESSION_KEYRING, true)
 		try("keep keys", err)
-		for _, path := range append(args, "/proc/1/environ", "/proc/1/maps", "/proc/1/fd/3", "/proc/1/root/data", "/etc/shadow", "/root", "/var/log", "/sys", "/proc/kcore", "/boot") {
+		_, err = unix.MemfdCreate("x", 0)
+		try("hold memory that nobody counts", err)
+		_, err = unix.SysvShmGet(unix.IPC_PRIVATE, 4096, 0o600)
+		try("share memory that nobody counts", err)
+		_, _, errno := unix.RawSyscall(unix.SYS_IO_URING_SETUP, 1, 0, 0)
+		if errno != unix.ENOSYS {
+			try("use io_uring", nil)
+		}
+		if err := unix.Prctl(unix.PR_CAPBSET_READ, unix.CAP_SYS_ADMIN, 0, 0, 0); err == nil {
+			if set, _ := unix.PrctlRetInt(unix.PR_CAPBSET_READ, unix.CAP_SYS_ADMIN, 0, 0, 0); set != 0 {
+				try("have capabilities", nil)
+			}
+		}
+		for _, path := range append(args[1:], "/proc/1/environ", "/proc/1/maps", "/proc/1/fd/3", "/proc/1/root/data", "/etc/shadow", "/root", "/var/log", "/sys", "/proc/kcore", "/boot") {
 			_, err := os.Stat(path)
 			if err == nil {
 				_, err = os.ReadFile(path)
@@ -215,12 +243,13 @@ func TestEnds(t *testing.T) {
 		{"memory hog on a disk of memory", func(t *testing.T) Options { return script(t, "cat /dev/zero > /dev/shm/x; sleep 60") }, Limits{Memory: 16 << 20, Disk: 256 << 20}, OutOfMemory, "was ended: it used more than its 16 MiB of memory"},
 		{"busy", func(t *testing.T) Options { return script(t, "while :; do :; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
 		{"busy children", func(t *testing.T) Options { return script(t, "while :; do /bin/true; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
+		{"busy children that nobody waits for", func(t *testing.T) Options { return In(t, "unreaped") }, Limits{CPU: 300 * time.Millisecond}, OutOfCPU, "was ended: it used up its 300ms of processor time"},
 		{"sleeps for ever", func(t *testing.T) Options { return script(t, "trap '' TERM INT HUP; sleep 60") }, Limits{Wall: 200 * time.Millisecond}, OutOfTime, "was ended: it ran for more than 200ms"},
 		{"floods", func(t *testing.T) Options { return script(t, "cat /dev/zero") }, Limits{Wall: 200 * time.Millisecond}, OutOfTime, "was ended: it ran for more than 200ms"},
 		{"one large file", func(t *testing.T) Options { return script(t, "exec cat /dev/zero > big") }, Limits{Disk: 1 << 20}, DiskFull, ""},
 		{"many files", func(t *testing.T) Options {
 			return script(t, "i=0; while echo > /tmp/$i; do i=$((i+1)); done 2> /dev/null; exit 1")
-		}, Limits{Disk: 1 << 20}, DiskFull, "used up its 1 MiB of disk space and exited with code 1"},
+		}, Limits{Disk: 1 << 20}, DiskFull, "used up its 1 MiB of disk space, or what goes into it of files and folders, and exited with code 1"},
 		{"fills what is kept", func(t *testing.T) Options {
 			o := script(t, "i=0; while head -c 65536 /dev/zero > $i; do i=$((i+1)); sleep 0.001; done")
 			o.Keep = true
@@ -260,14 +289,21 @@ func TestEscape(t *testing.T) {
 	if err := os.WriteFile(secrets+"/rubric.yaml", []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	for _, older := range []bool{false, true} {
+		escape(t, secrets, older)
+	}
+}
+
+func escape(t *testing.T, secrets string, older bool) {
 	neighbour, err := Start(t.Context(), script(t, "echo secret > /submission/answer; sleep 60"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer neighbour.Stop()
 	home, _ := os.UserHomeDir()
-	o := In(t, "escape", secrets+"/rubric.yaml", secrets, home, "/submission/answer", "../rubric.yaml", "/proc/"+strconv.Itoa(os.Getpid())+"/environ", "/proc/1/root"+secrets)
-	o.Env = []string{"GIVEN=yes"}
+	abi, _ := landlockABI()
+	o := In(t, "escape", strconv.FormatBool(abi >= 6 && !older), secrets+"/rubric.yaml", secrets, home, "/submission/answer", "../rubric.yaml", "/proc/"+strconv.Itoa(os.Getpid())+"/environ", "/proc/1/root"+secrets)
+	o.Env, o.withoutLandlock = []string{"GIVEN=yes"}, older
 	r := run(t, o)
 	if got := string(r.Output.Head); got != "that is all\n" || r.End != Exited {
 		t.Errorf("%s:\n%s", r.Reason, got)
@@ -282,7 +318,9 @@ func TestEscape(t *testing.T) {
 // drops a signal only if the first thread does not block it.
 func TestInitBearsSignals(t *testing.T) {
 	NeedsBoxes(t)
-	b, err := Start(t.Context(), script(t, "while :; do for s in 1 2 3 6 11 14 15 23 26; do kill -$s 1; done; done 2> /dev/null"))
+	o := script(t, "while :; do for s in 1 2 3 6 11 14 15 23 26; do kill -$s 1; done; done 2> /dev/null")
+	o.withoutLandlock = true // which would keep most of them away
+	b, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,7 +420,7 @@ func ask(t *testing.T, d interface {
 func TestDial(t *testing.T) {
 	NeedsBoxes(t)
 	for _, c := range [][3]string{{"tcp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"tcp", "[::1]:8080", "[::1]:8080"},
-		{"tcp", ":8080", "localhost:8080"}, {"udp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"unix", "/tmp/socket", "/tmp/socket"}, {"unix", "socket", "socket"}} {
+		{"tcp", ":8080", "localhost:8080"}, {"tcp", ":7", "127.0.0.1:7"}, {"udp", "127.0.0.1:8080", "127.0.0.1:8080"}, {"unix", "/tmp/socket", "/tmp/socket"}, {"unix", "socket", "socket"}} {
 		b, err := Start(t.Context(), In(t, "server", c[0], c[1], "here"))
 		if err != nil {
 			t.Fatal(err)
@@ -592,11 +630,12 @@ func TestWithoutRoot(t *testing.T) {
 		t.Skip("we are not root")
 	}
 	dir := t.TempDir()
-	text, err := os.ReadFile(self(t))
-	if err != nil {
-		t.Fatal(err)
+	// Not written by us: a process that is started meanwhile would hold the
+	// file open, and it could not be executed.
+	if out, err := exec.Command("cp", self(t), dir+"/test").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	if err := errors.Join(os.WriteFile(dir+"/test", text, 0o755), os.Mkdir(dir+"/tmp", 0o700), os.Chown(dir+"/tmp", nobody, nobody)); err != nil {
+	if err := errors.Join(os.Chmod(dir+"/test", 0o755), os.Mkdir(dir+"/tmp", 0o700), os.Chown(dir+"/tmp", nobody, nobody)); err != nil {
 		t.Fatal(err)
 	}
 	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
@@ -607,7 +646,7 @@ func TestWithoutRoot(t *testing.T) {
 	cmd := exec.Command(dir+"/test", "-test.run=^Test(Ends|Escape|Files|CannotRun|Dial|InitBearsSignals|ServeElsewhere|RemoveAll)$", "-test.v")
 	cmd.Env = []string{"TMPDIR=" + dir + "/tmp", "HOME=" + dir + "/tmp", "PATH=" + os.Getenv("PATH")}
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: 0}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()
 	switch {
 	case err != nil:
@@ -664,5 +703,71 @@ func TestCgroup(t *testing.T) {
 	}
 	if _, err := os.Stat(g.path); err == nil {
 		t.Errorf("%s is left", g.path)
+	}
+}
+
+// A part of the tree of control groups that is ours is made ready to limit
+// others, with whatever controller there is: memory and pids are handled alike.
+func TestDelegated(t *testing.T) {
+	NeedsBoxes(t)
+	mountPoint, err := cgroupMount()
+	if err != nil {
+		t.Skip(err)
+	}
+	text, _ := os.ReadFile(mountPoint + "/cgroup.controllers")
+	offered := strings.Fields(string(text))
+	if len(offered) == 0 {
+		t.Skip("cgroup v2 has no controller here")
+	}
+	if !has(mountPoint, "cgroup.subtree_control", offered[:1]) {
+		defer write(mountPoint, "cgroup.subtree_control", "-"+offered[0]) // as we have found it
+	}
+	scope := filepath.Join(mountPoint, "conform-test-"+strconv.Itoa(os.Getpid()))
+	if err := errors.Join(write(mountPoint, "cgroup.subtree_control", "+"+offered[0]), os.Mkdir(scope, 0o755)); err != nil {
+		t.Skipf("no cgroup can be made here: %v", err)
+	}
+	defer removeEmpty(scope)
+	f, err := os.Open(scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(self(t), "hostile", "delegated", scope, offered[0])
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if want := "ready\nwe are in /conform\nready for those that we start\nhas " + offered[0] + "\n"; string(out) != want {
+		t.Errorf("%s, want %s", out, want)
+	}
+	removeEmpty(filepath.Join(scope, leafName))
+	if left, _ := filepath.Glob(scope + "/*/"); len(left) != 0 {
+		t.Errorf("%v are left", left)
+	}
+}
+
+func init() {
+	Hostile["delegated"] = func(args []string) {
+		wanted := args[1:]
+		own, err := delegated(args[0], wanted)
+		must(err)
+		if own == args[0] {
+			fmt.Println("ready")
+		}
+		text, err := os.ReadFile("/proc/self/cgroup")
+		must(err)
+		_, path, _ := strings.Cut("\n"+string(text), "\n0::")
+		path, _, _ = strings.Cut(path, "\n")
+		fmt.Println("we are in /" + filepath.Base(path))
+		if again, err := delegated(filepath.Join(own, leafName), wanted); err == nil && again == own {
+			fmt.Println("ready for those that we start")
+		}
+		g, err := makeCgroup(own, wanted)
+		must(err)
+		if has(g.inside.Name(), "cgroup.controllers", wanted) {
+			fmt.Println("has", wanted[0])
+		}
+		g.remove()
 	}
 }

@@ -50,6 +50,10 @@ type supervisor struct {
 	main    int // process id of the submission's first process
 	began   time.Time
 
+	looking sync.Mutex                // held by whoever looks
+	seen    map[process]time.Duration // processor time of those that lived at the last look
+	gone    time.Duration             // and of those that are gone since
+
 	mu    sync.Mutex
 	ended bool
 	peak  Usage // of memory and processes
@@ -67,13 +71,13 @@ func boxInit() {
 	control, ok := connection.(*net.UnixConn)
 	if err != nil || !ok {
 		fmt.Fprintln(os.Stderr, "conform: this name is for the inside of a box")
-		os.Exit(2)
+		leave(2)
 	}
 	s := &supervisor{control: control, began: time.Now()}
 	buffer := make([]byte, packet)
 	n, err := control.Read(buffer)
 	if err != nil || json.Unmarshal(buffer[:n], &s.config) != nil {
-		os.Exit(2)
+		leave(2)
 	}
 	resetHandlers()
 	if err := s.start(); err != nil {
@@ -83,14 +87,21 @@ func boxInit() {
 			m.Command, m.Problem = true, command.Reason
 		}
 		_ = send(control, m)
-		os.Exit(1)
+		leave(1)
 	}
 	if err := send(control, message{Op: "ready"}); err != nil {
-		os.Exit(1)
+		leave(1)
 	}
 	go s.watch()
 	go s.reap()
 	s.serve(buffer)
+}
+
+// leave ends init, and with it the box, without what a runtime does before.
+func leave(code int) {
+	for {
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, uintptr(code), 0, 0)
+	}
 }
 
 // resetHandlers takes away every handler that Go's runtime has set, so that the
@@ -130,10 +141,10 @@ func (s *supervisor) start() error {
 	if err := buildRoot(s.config); err != nil {
 		return err
 	}
-	if err := s.launch(self); err != nil {
-		return err
-	}
-	return nil
+	// Ports below 1024 are for everybody here, such as 7 for an echo server. It
+	// is done where the kernel lets us.
+	_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
+	return s.launch(self)
 }
 
 // launch starts our program once more, which takes away its own rights and then
@@ -145,7 +156,7 @@ func (s *supervisor) launch(self int) error {
 	}
 	defer result.Close()
 	config, err := json.Marshal(launchConfig{Command: s.config.Command, Env: s.config.Env, Limits: s.config.Limits,
-		Keep: s.config.Keep, Counted: s.config.Cgroup, Threads: threads()})
+		Older: s.config.Older, Counted: s.config.Cgroup, Threads: threads()})
 	if err != nil {
 		return err
 	}
@@ -192,7 +203,7 @@ func (s *supervisor) serve(buffer []byte) {
 			unix.Close(fd)
 		}
 		if err != nil {
-			os.Exit(1)
+			leave(1)
 		}
 		switch m.Op {
 		case "socket":
@@ -219,7 +230,7 @@ func (s *supervisor) serve(buffer []byte) {
 
 func (s *supervisor) answer(m message) {
 	if send(s.control, m) != nil {
-		os.Exit(1)
+		leave(1)
 	}
 }
 
@@ -235,7 +246,7 @@ func (s *supervisor) give(id, fd int, err error) {
 	text, _ := json.Marshal(message{Op: "answer", ID: id})
 	_ = s.control.SetWriteDeadline(time.Now().Add(5 * time.Second))
 	if _, _, err := s.control.WriteMsgUnix(text, unix.UnixRights(fd), nil); err != nil {
-		os.Exit(1)
+		leave(1)
 	}
 }
 
@@ -248,7 +259,7 @@ func (s *supervisor) reap() {
 			continue
 		}
 		if err != nil {
-			os.Exit(1) // there is nobody to wait for, not even the submission
+			leave(1) // there is nobody to wait for, not even the submission
 		}
 		if pid != s.main {
 			continue
@@ -293,12 +304,14 @@ func (s *supervisor) finish(end End, status target.ExitStatus) {
 	}
 	_ = unix.Kill(-1, unix.SIGKILL)
 	m.Usage = s.usage()
+	s.mu.Lock()
 	m.Lost = s.full
+	s.mu.Unlock()
 	if status == (target.ExitStatus{}) && end != Exited {
 		m.Status = target.ExitStatus{Code: -1, Signal: unix.SIGKILL}
 	}
 	_ = send(s.control, m)
-	os.Exit(0)
+	leave(0)
 }
 
 const (
@@ -341,16 +354,32 @@ func (s *supervisor) watch() {
 
 // look measures, and remembers the peaks.
 func (s *supervisor) look() Usage {
+	s.looking.Lock()
+	defer s.looking.Unlock()
 	used := Usage{CPU: reaped()}
+	own := s.gone
+	live := map[process]time.Duration{}
 	for _, pid := range pids() {
 		p, ok := readStat(pid)
 		if !ok {
 			continue
 		}
-		used.CPU += p.cpu
+		used.CPU += p.cpu + p.children
+		own += p.cpu
+		live[p.process] = p.cpu
 		used.Memory += p.rss
 		used.Processes += p.threads
 	}
+	for p, cpu := range s.seen {
+		if _, ok := live[p]; !ok {
+			s.gone += cpu
+			own += cpu
+		}
+	}
+	s.seen = live
+	// The time of a child that its parent does not wait for is counted for
+	// nobody: what was seen of it is.
+	used.CPU = max(used.CPU, own)
 	if used.Memory > s.config.Limits.Memory && !s.config.Cgroup {
 		// What processes share was counted for each.
 		used.Memory = shared()
@@ -359,7 +388,7 @@ func (s *supervisor) look() Usage {
 	full := false
 	if unix.Statfs("/tmp", &disk) == nil {
 		full = disk.Bavail < 4 || disk.Ffree < 4
-		used.Memory += int64(disk.Blocks-disk.Bfree) * disk.Bsize
+		used.Memory += int64(disk.Blocks-disk.Bfree) * int64(disk.Bsize)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -378,7 +407,7 @@ func (s *supervisor) usage() Usage {
 	used.Wall = time.Since(s.began)
 	var disk unix.Statfs_t
 	if unix.Statfs("/tmp", &disk) == nil {
-		used.Disk = int64(disk.Blocks-disk.Bfree) * disk.Bsize
+		used.Disk = int64(disk.Blocks-disk.Bfree) * int64(disk.Bsize)
 	}
 	return used
 }
@@ -392,10 +421,18 @@ func reaped() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
+// process tells processes apart that have had one number.
+type process struct {
+	pid   int
+	began int64
+}
+
 type stat struct {
-	cpu     time.Duration
-	rss     int64
-	threads int
+	process
+	cpu      time.Duration // its own
+	children time.Duration // of those that it has waited for
+	rss      int64
+	threads  int
 }
 
 // readStat reads what a process uses. Zombies use nothing but a place.
@@ -410,8 +447,9 @@ func readStat(pid int) (stat, bool) {
 		return stat{}, false
 	}
 	number := func(i int) int64 { n, _ := strconv.ParseInt(fields[i], 10, 64); return n }
-	ticks := number(11) + number(12) + number(13) + number(14) // its own and its children's
-	return stat{cpu: time.Duration(ticks) * 10 * time.Millisecond, rss: number(21) * int64(os.Getpagesize()), threads: max(1, int(number(17)))}, true
+	const tick = 10 * time.Millisecond
+	return stat{process: process{pid, number(19)}, cpu: time.Duration(number(11)+number(12)) * tick, children: time.Duration(number(13)+number(14)) * tick,
+		rss: number(21) * int64(os.Getpagesize()), threads: max(1, int(number(17)))}, true
 }
 
 // shared adds up the memory of all processes, each shared page once.

@@ -15,7 +15,7 @@ type launchConfig struct {
 	Command []string
 	Env     []string
 	Limits  Limits
-	Keep    bool
+	Older   bool // Landlock is not used
 	Counted bool // a cgroup counts memory
 	Threads int  // of init, which may be of the same user
 }
@@ -58,8 +58,10 @@ func confine(c launchConfig) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("cannot set no_new_privs: %w", err)
 	}
-	if err := landlock(); err != nil {
-		return fmt.Errorf("cannot use Landlock: %w", err)
+	if !c.Older {
+		if err := landlock(); err != nil {
+			return fmt.Errorf("cannot use Landlock: %w", err)
+		}
 	}
 	if err := filterCalls(c.Counted); err != nil {
 		return fmt.Errorf("cannot filter system calls: %w", err)
@@ -87,7 +89,7 @@ func limit(c launchConfig) error {
 		set(unix.RLIMIT_FSIZE, uint64(l.Disk), uint64(l.Disk)),
 		set(unix.RLIMIT_NOFILE, uint64(l.OpenFiles), uint64(l.OpenFiles)),
 		set(unix.RLIMIT_NPROC, allowed, allowed),
-		set(unix.RLIMIT_CORE, 0, 0),
+		set(unix.RLIMIT_CORE, 1, 1), // with 0, the machine's own handler would be started for it, outside
 		set(unix.RLIMIT_MEMLOCK, 8<<20, 8<<20),
 		set(unix.RLIMIT_MSGQUEUE, 0, 0),
 	)

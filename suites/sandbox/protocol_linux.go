@@ -38,6 +38,7 @@ type boxConfig struct {
 	Keep    bool
 	Show    []string
 	Limits  Limits
+	Older   bool // Landlock is not used
 	Cgroup  bool // descriptor cgroupFD is one, which counts memory
 }
 

@@ -103,6 +103,8 @@ type Options struct {
 	// Tier is what is used; empty is the best there is. It is an error if this
 	// machine cannot do it.
 	Tier Tier
+
+	withoutLandlock bool // as on an older kernel, for tests
 }
 
 // End is why a program no longer runs.
@@ -117,7 +119,6 @@ const (
 	OutOfProcesses End = "processes"      // at Limits.Processes
 	DiskFull       End = "disk"           // it ended, or was ended, with its disk space used up
 	Stopped        End = "stopped"        // by Stop, or with the context
-	NotRun         End = "not run"        // the command cannot be run: not found, not executable
 	Infrastructure End = "infrastructure" // the box itself failed, which is nobody's fault inside
 )
 
@@ -395,7 +396,7 @@ func reasonFor(end End, status target.ExitStatus, l Limits) string {
 		}
 		return fmt.Sprintf("was ended: it reached its limit of %d processes and threads", l.Processes)
 	case DiskFull:
-		return fmt.Sprintf("used up its %s of disk space and %s", size(l.Disk), was(status))
+		return fmt.Sprintf("used up its %s of disk space, or what goes into it of files and folders, and %s", size(l.Disk), was(status))
 	case Stopped:
 		return "was stopped"
 	case Infrastructure:
@@ -418,9 +419,15 @@ func size(n int64) string {
 	return strconv.FormatInt(n>>10, 10) + " KiB"
 }
 
-// environment is the whole environment of a program.
+// environment is the whole environment of a program. No name is in it twice:
+// which one counts then would be up to the reader.
 func environment(o Options, dir, home, tmp string) []string {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=" + home, "TMPDIR=" + tmp, "LANG=C.UTF-8", "PWD=" + dir}
-	return append(env, o.Env...)
+	for _, given := range o.Env {
+		name, _, _ := strings.Cut(given, "=")
+		env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") })
+		env = append(env, given)
+	}
+	return env
 }

@@ -106,7 +106,7 @@ func TestBasic(t *testing.T) {
 		limits                 Limits
 	}{
 		{"pwd > made; cat given; exit 3", "given", "exited with code 3", Exited, Limits{}},
-		{`echo "$GIVEN ${USER-none} ${GOPATH-none}"; [ -d "$HOME" ]`, "yes none none\n", "exited with code 0", Exited, Limits{}},
+		{`echo "$GIVEN ${USER-none} ${GOPATH-none}"; [ -d "$HOME" ]; env | grep -c -e ^GIVEN -e ^LANG`, "yes none none\n2\n", "exited with code 0", Exited, Limits{}},
 		{"kill -9 $$", "", "was killed by signal 9 (killed)", Signalled, Limits{}},
 		{"while :; do :; done", "", "was ended: it used up its 1ms of processor time", OutOfCPU, Limits{CPU: time.Millisecond}},
 		{"sleep 60 & wait", "", "was ended: it ran for more than 100ms", OutOfTime, Limits{Wall: 100 * time.Millisecond}},
@@ -114,7 +114,7 @@ func TestBasic(t *testing.T) {
 		t.Run(c.script, func(t *testing.T) {
 			t.Parallel()
 			o := basicScript(t, c.script)
-			o.Limits, o.Env = c.limits, []string{"GIVEN=yes"}
+			o.Limits, o.Env = c.limits, []string{"GIVEN=no", "LANG=nb", "GIVEN=yes"}
 			if err := os.WriteFile(o.Dir+"/given", []byte("given"), 0o644); err != nil {
 				t.Fatal(err)
 			}
