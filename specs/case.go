@@ -194,6 +194,7 @@ func (c *Case) record(v Verdict, r Reason, waited bool) {
 	if c.ended || severity[v] <= severity[c.outcome.Verdict] {
 		return
 	}
+	r.Events = c.transcript.Len()
 	c.outcome.Verdict, c.outcome.Reason, c.outcome.Waited = v, r, waited
 }
 

@@ -96,6 +96,7 @@ func TestEveryWayToMissAnAnswerHasItsCode(t *testing.T) {
 		"a part, then silence":  {says("rig", stay), ask, specs.PartialAnswer},
 		"a part, then FIN":      {says("rig", hangUp), ask, specs.ClosedEarly},
 		"other bytes":           {says("wrong", stay), ask, specs.WrongBytes},
+		"others, then FIN":      {says("no", hangUp), ask, specs.WrongBytes},
 		"right and more":        {says("right\n", stay), ask, specs.ExtraBytes},
 		"more, and FIN due":     {says("right\n", hangUp), askAndEnd, specs.WrongBytes},
 		"RST where FIN is due":  {says("", reset), func(c *specs.Case) { cl := c.Dial(); cl.Send("?"); cl.ExpectFIN() }, specs.ResetNotFIN},

@@ -302,6 +302,11 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 		if len(outcomes) > 0 {
 			diff = difference(closest(outcomes, s.Unread).like(s.Unread), s.Unread)
 		}
+		// Bytes that are wrong are so whatever comes after them: whether the end
+		// was there already when they were looked at is chance.
+		if diff != nil && diff.Received != "" && longest > 0 && code != Flood {
+			code, message = WrongBytes, "other bytes than the expected ones"
+		}
 		cl.fail(code, message, expected, s, diff, s.TimedOut)
 	}
 	o := outcomes[index]

@@ -68,6 +68,7 @@ type Reason struct {
 	Received string   // what came instead, quoted, and when
 	Diff     *Difference
 	Hint     string // the likely cause
+	Events   int    // how many events the transcript had then: what follows is taking leave
 	SeenIn   string // the requirement in whose case it was seen, where several are judged together
 }
 

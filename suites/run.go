@@ -280,6 +280,8 @@ func (r *run) meetServer(ctx context.Context, a target.Address, server Server) (
 				client.Answered(env.Timing.Quiet)
 			}
 		}), env)
+		// Who resets every connection is there too, and judged for it later.
+		there = there || strings.Contains(reached.Reason.Received, "reset by peer")
 		if reached.Verdict != specs.Pass && !there {
 			return nil, fmt.Errorf("cannot reach %s: %s", a, reason(reached.Reason.Received))
 		}
@@ -503,6 +505,9 @@ func (r *run) result(j *job) report.Result {
 		if d := reason.Diff; d != nil {
 			out.Reason.FirstDifference = &report.Difference{Offset: d.Offset, Expected: d.Expected, Received: d.Received}
 		}
+		if at, ok := r.endpoint(j.session); ok && res.Schedule == nil && reason.SeenIn == "" && failed(res.Verdict) {
+			out.Recipe = report.NewRecipe(out.Transcript[:min(reason.Events, len(out.Transcript))], reason.Code, at)
+		}
 	}
 	return out
 }
@@ -520,6 +525,15 @@ func events(transcript []wire.Event) []report.Event {
 		out = append(out, event)
 	}
 	return out
+}
+
+// endpoint is where a person reaches what was tested; the bundled servers are
+// gone when a run has ended.
+func (r *run) endpoint(s *session) (report.Endpoint, bool) {
+	if r.plan.Target == nil && s.process == nil {
+		return report.Endpoint{}, false
+	}
+	return report.Endpoint{Network: s.address.Network, Address: s.address.Address, TLS: s.address.TLS, Started: s.process != nil}, true
 }
 
 const (

@@ -18,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"conform/impl"
+	"conform/impl/faults"
 	"conform/impl/serve"
 	"conform/impl/zen"
 	"conform/specs"
@@ -641,5 +642,39 @@ func TestIDsAreWellFormed(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Whoever takes connections is judged, each time, however they end: one that
+// speaks first, and one that resets them all before or behind the first look.
+func TestWhoTakesConnectionsIsReached(t *testing.T) {
+	t.Parallel()
+	servers := map[string]faults.Fault{}
+	for _, f := range append(faults.For("zen"), faults.Degenerate()...) {
+		if f.Name == "greets" || f.Name == "resets" {
+			servers[f.Name] = f
+		}
+	}
+	for name, f := range servers {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := f.Start(ln)
+		defer server.Close()
+		address, err := target.ParseAddress(ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			r, err := suites.Run(t.Context(), suites.Plan{Protocol: "zen", Target: &address, Only: []string{"zen/framing/no-greeting"}}, suites.Observer{})
+			if err != nil || len(r.Results) == 0 {
+				t.Errorf("%s: %v, %s", name, err, r.Summary.Cause)
+				break
+			}
+		}
+	}
+	if len(servers) != 2 {
+		t.Errorf("%d servers", len(servers))
 	}
 }

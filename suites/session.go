@@ -305,12 +305,20 @@ func (s *session) countClients(ctx context.Context, enough int) specs.Concurrenc
 			clients[0].Leave()
 			began := time.Now()
 			if _, ok := client.Answered(4 * s.timing.Answer); ok {
-				found.Evidence += fmt.Sprintf(", and one %s after the first had left", time.Since(began).Round(10*time.Microsecond))
+				found.Evidence += fmt.Sprintf(", and one %s the first had left", soonAfter(time.Since(began)))
 			}
 			return
 		}
 	})
 	return found
+}
+
+// soonAfter is how long it took, if that is worth a number.
+func soonAfter(d time.Duration) string {
+	if d < time.Millisecond {
+		return "as soon as"
+	}
+	return d.Round(10*time.Microsecond).String() + " after"
 }
 
 // idleClients is concurrency where a connection ends with its first exchange:
@@ -337,7 +345,7 @@ func (s *session) idleClients(c *specs.Case, enough int, patience time.Duration)
 		idle[0].Leave()
 		began := time.Now()
 		if s.heard(client, 4*s.timing.Answer) {
-			found.Evidence += fmt.Sprintf(", and one %s after the first had left", time.Since(began).Round(10*time.Microsecond))
+			found.Evidence += fmt.Sprintf(", and one %s the first had left", soonAfter(time.Since(began)))
 		}
 		return found
 	}

@@ -110,7 +110,12 @@ docs/grading.md has every key of a rubric.`,
 	flags.StringVar(&ready, "print", "", "write the ready-made rubric of this `NAME`, to start from")
 	flags.BoolVar(&asJSON, "json", false, "as JSON")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what the queue and its workers say; with --check, the requirements that no group asks for")
-	_ = cmd.MarkFlagFilename("check", "yaml", "yml")
+	_ = cmd.RegisterFlagCompletionFunc("check", func(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
+		for _, one := range grade.ReadyMade() {
+			names = append(names, grade.ReadyPrefix+one.Name+"\t"+one.Title)
+		}
+		return names, cobra.ShellCompDirectiveDefault // or a file
+	})
 	_ = cmd.RegisterFlagCompletionFunc("print", func(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
 		for _, one := range grade.ReadyMade() {
 			names = append(names, one.Name+"\t"+one.Title)

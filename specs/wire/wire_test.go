@@ -68,7 +68,9 @@ func (e *elsewhere) DialWith(_ context.Context, d *net.Dialer, _, _ string) (net
 	return ours, nil
 }
 
-func (e *elsewhere) ListenPacket(string) (net.PacketConn, error) { return nil, errors.New("no datagrams") }
+func (e *elsewhere) ListenPacket(string) (net.PacketConn, error) {
+	return nil, errors.New("no datagrams")
+}
 
 // A server in another network is reached by sockets that are made there.
 func TestVia(t *testing.T) {

@@ -131,7 +131,7 @@ func ownRecipe(dir string) (grade.Own, *grade.Cause) {
 // options are how a command of a submission is boxed.
 func (g *Grader) options(dir, command string, recipe grade.Recipe) sandbox.Options {
 	o := sandbox.Options{Dir: dir, Command: []string{"sh", "-c", command}, Tier: g.Tier, Show: g.Show, Limits: sandbox.Limits{
-		Memory: int64(recipe.Limits.Memory), Processes: recipe.Limits.Processes, OpenFiles: recipe.Limits.Files,
+		Memory: int64(recipe.Limits.Memory), Processes: recipe.Limits.Processes, OpenFiles: recipe.Limits.OpenFiles, Disk: int64(recipe.Limits.Disk),
 	}}
 	for name, value := range recipe.Environment {
 		o.Env = append(o.Env, name+"="+value)

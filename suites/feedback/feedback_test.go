@@ -187,6 +187,9 @@ func harmed(g grade.Grade, s string) grade.Grade {
 	if g.Report != nil {
 		g.Report.Schema, g.Report.Summary.Headline, g.Report.Target.Concurrency.Class = report.Schema, "nonconformant", ""
 		g.Report.Summary.Counts, g.Report.Summary.Baseline, g.Report.Scale = nil, nil, nil
+		for i := range g.Report.Stages {
+			g.Report.Stages[i].State = report.StageMet
+		}
 		for i := range g.Report.Results {
 			res := &g.Report.Results[i]
 			res.Known, res.Schedule, res.Level = nil, nil, specs.Must

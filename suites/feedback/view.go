@@ -256,7 +256,7 @@ func (v *view) result(j grade.Judged) (report.Result, bool) {
 	}
 	if known && !j.Met && report.Passed(found.Verdict, true) && report.Judged(found.Verdict) {
 		// The grade has the run of one draw, in which other things failed.
-		found.Transcript, found.Replay = nil, ""
+		found.Transcript, found.Replay, found.Recipe = nil, "", nil
 		found.Notes = []string{"it was met in the run that is kept, and not with other input"}
 	}
 	found.Verdict = j.Verdict

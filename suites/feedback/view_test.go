@@ -43,6 +43,7 @@ func canaries(g grade.Grade) (grade.Grade, map[string]string) {
 				res.ID = "zen/x/" + word(of("requirement"))
 				res.Title, res.Clause, res.Section = word(of("requirement's title")), word(of("clause")), word(of("section"))
 				res.Covers, res.Notes, res.Replay = []string{word(of("covers"))}, []string{word(of("note"))}, word(of("replay"))
+				res.Recipe = &report.Recipe{Command: word(of("recipe")), Note: word(of("recipe note"))}
 				res.Reason = &report.Reason{Code: specs.Code(word(of("code"))), Message: word(of("message")), Sent: word(of("sent")), Expected: []string{word(of("expected"))},
 					Received: word(of("received")), Hint: word(of("hint")), FirstDifference: &report.Difference{Expected: word(of("due")), Received: word(of("came"))}}
 				res.Transcript = []report.Event{{Conn: 1, Event: "sent", Text: word(of("event")), Head: []byte(word(of("bytes")))}}

@@ -45,7 +45,8 @@ type ExplainedRecipe struct {
 	AllowOwn     bool              `json:"allow_own"`
 	MemoryBytes  int64             `json:"memory_bytes"`
 	Processes    int               `json:"processes"`
-	Files        int               `json:"files"`
+	OpenFiles    int               `json:"open_files"`
+	DiskBytes    int64             `json:"disk_bytes"`
 	OutputBytes  int64             `json:"output_bytes"`
 	Environment  map[string]string `json:"environment,omitempty"`
 }
@@ -89,7 +90,7 @@ func (s *Scheme) Explain() Explanation {
 	e := Explanation{Schema: ExplanationSchema, Title: r.Title, Digest: r.Digest, Protocol: r.Protocol, Dialect: map[string]string{},
 		Strict: r.Strict, Draws: r.Draws, Max: r.Max(), Rounding: *r.Rounding,
 		Submission: ExplainedRecipe{Build: c.Build, BuildBudgetS: c.BuildBudget.Seconds(), Start: c.Start, Port: c.Port, RunBudgetS: c.RunBudget.Seconds(),
-			AllowOwn: c.AllowOwn, MemoryBytes: int64(c.Limits.Memory), Processes: c.Limits.Processes, Files: c.Limits.Files, OutputBytes: int64(c.Limits.Output), Environment: c.Environment},
+			AllowOwn: c.AllowOwn, MemoryBytes: int64(c.Limits.Memory), Processes: c.Limits.Processes, OpenFiles: c.Limits.OpenFiles, DiskBytes: int64(c.Limits.Disk), OutputBytes: int64(c.Limits.Output), Environment: c.Environment},
 		Groups: []ExplainedGroup{}, Manual: []Manual{}, Lateness: []LateExample{}, Uncovered: s.Uncovered, Warnings: s.Warnings}
 	for _, d := range r.Dialects() {
 		key, value, _ := strings.Cut(d, "=")
@@ -229,7 +230,7 @@ func (e Explanation) WriteText(w io.Writer, full bool) error {
 	if c.AllowOwn {
 		show("own say", "a %s in the submission may have build, start and port", OwnFile)
 	}
-	show("limits", "%s · %s of memory · %d processes · %d open files · %s of output kept", seconds(c.RunBudgetS), Size(c.MemoryBytes), c.Processes, c.Files, Size(c.OutputBytes))
+	show("limits", "%s · %s of memory · %d processes · %d open files · %s on disk · %s of output kept", seconds(c.RunBudgetS), Size(c.MemoryBytes), c.Processes, c.OpenFiles, Size(c.DiskBytes), Size(c.OutputBytes))
 	for _, key := range sorted(c.Environment) {
 		show("variable", "%s=%s", key, c.Environment[key])
 	}

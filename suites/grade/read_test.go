@@ -35,7 +35,7 @@ submission:
   run_budget: 3m
   port: 8080
   allow_own: true
-  limits: {memory: 256MiB, processes: 16, files: 64, output: 64KiB}
+  limits: {memory: 256MiB, processes: 16, open_files: 64, disk: 16MiB, output: 64KiB}
   environment: {LANG: C, LEVEL: 3}
 groups:
 - id: a
@@ -73,7 +73,7 @@ func TestReadTakesAll(t *testing.T) {
 		t.Errorf("dialects %s", got)
 	}
 	c := r.Submission
-	if c.BuildBudget != 90*time.Second || c.RunBudget != 3*time.Minute || c.Port != 8080 || !c.AllowOwn || c.Limits.Memory != 256<<20 || c.Limits.Output != 64<<10 || c.Environment["LEVEL"] != "3" {
+	if c.BuildBudget != 90*time.Second || c.RunBudget != 3*time.Minute || c.Port != 8080 || !c.AllowOwn || c.Limits.Memory != 256<<20 || c.Limits.Output != 64<<10 || c.Limits.OpenFiles != 64 || c.Limits.Disk != 16<<20 || c.Environment["LEVEL"] != "3" {
 		t.Errorf("%+v", c)
 	}
 	if g := r.Groups[0]; g.Points.String() != "10.5" || g.Weights["websocket/framing/*"].String() != "2.5" || g.Filter != "!robust" {
@@ -341,6 +341,7 @@ func TestOwnFile(t *testing.T) {
 		"limits: {}":                   `unknown key "limits"`,
 		"start: \"\x1b]0;owned\x07\"":  "",
 		strings.Repeat("# x\n", 9_000): "longer than",
+		strings.Repeat("[", 4_000):     "no YAML",
 		"start: &a [*a, *a]":           "anchors",
 	} {
 		_, err := grade.ReadOwn(strings.NewReader(text))

@@ -49,8 +49,9 @@ type Recipe struct {
 type Limits struct {
 	Memory    Size `yaml:"memory"`
 	Processes int  `yaml:"processes"`
-	Files     int  `yaml:"files"`  // open at once, for each process
-	Output    Size `yaml:"output"` // kept of what it prints, its head and its tail
+	OpenFiles int  `yaml:"open_files"` // at once, for each process
+	Disk      Size `yaml:"disk"`       // what they write anywhere
+	Output    Size `yaml:"output"`     // kept of what they print, its head and its tail
 }
 
 // Group is a line of the rubric: requirements that are worth points together.
@@ -117,7 +118,7 @@ const (
 )
 
 // DefaultLimits are in force where a rubric names no others.
-var DefaultLimits = Limits{Memory: 1 << 30, Processes: 128, Files: 1024, Output: 1 << 20}
+var DefaultLimits = Limits{Memory: 512 << 20, Processes: 128, OpenFiles: 512, Disk: 256 << 20, Output: 1 << 20}
 
 // Read reads a rubric. What is wrong with it are Mistakes, each with its line;
 // whether its requirements exist is for Check.
@@ -156,8 +157,11 @@ func (r *Rubric) complete() {
 	if l.Processes == 0 {
 		l.Processes = DefaultLimits.Processes
 	}
-	if l.Files == 0 {
-		l.Files = DefaultLimits.Files
+	if l.OpenFiles == 0 {
+		l.OpenFiles = DefaultLimits.OpenFiles
+	}
+	if l.Disk == 0 {
+		l.Disk = DefaultLimits.Disk
 	}
 	if l.Output == 0 {
 		l.Output = DefaultLimits.Output
@@ -397,8 +401,8 @@ func (c *Recipe) look(src *source) {
 			src.wrongAt(path+"."+budget, "less than a second is no budget")
 		}
 	}
-	for _, key := range []string{"processes", "files"} {
-		if _, written := src.at[path+".limits."+key]; written && (key == "processes" && c.Limits.Processes == 0 || key == "files" && c.Limits.Files == 0) {
+	for _, key := range []string{"processes", "open_files"} {
+		if _, written := src.at[path+".limits."+key]; written && (key == "processes" && c.Limits.Processes == 0 || key == "open_files" && c.Limits.OpenFiles == 0) {
 			src.wrongAt(path+".limits."+key, "nothing runs with none: write a number from 1 on, or leave it out")
 		}
 	}
@@ -491,8 +495,9 @@ type Own struct {
 	Port  int    `yaml:"port"`
 }
 
-// maxOwnSize bounds an OwnFile, in bytes: a stranger wrote it.
-const maxOwnSize = 16 << 10
+// maxOwnSize bounds an OwnFile, in bytes: a stranger wrote it, and what the parser
+// takes for brackets within brackets grows with their square.
+const maxOwnSize = 4 << 10
 
 // ReadOwn reads an OwnFile. Its mistakes are shown in printable characters.
 func ReadOwn(r io.Reader) (Own, error) {

@@ -1,6 +1,7 @@
 package grade
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -103,7 +104,7 @@ func (s *Scheme) Score(runs []*report.Report, f Facts) Grade {
 	g.Report = telling(runs, c)
 	switch {
 	case f.Cause != nil && f.Cause.Owner == OfSubmission:
-		g.Outcome, g.Cause = f.Outcome, f.Cause
+		g.Outcome, g.Cause = cmp.Or(f.Outcome, NotStarted), f.Cause
 	case f.Cause != nil:
 		g.Outcome, g.Cause = Undecided, f.Cause
 	case waits:
@@ -144,7 +145,7 @@ func (s *Scheme) judge(runs []*report.Report, f Facts) []candidate {
 	var list []candidate
 	for _, item := range s.Items {
 		c := candidate{}
-		c.class, c.found = s.class(item.Group.Class, runs, whole)
+		c.class, c.found = s.class(item.Group.Class, runs, whole, f.Overrun)
 		for _, spec := range item.Requirements {
 			j := Judged{ID: spec.ID, Title: spec.Title}
 			stands, why := met, ""
@@ -245,7 +246,7 @@ func (s *Scheme) stands(res report.Result, overrun Owner) (standing, Owner) {
 
 // class says whether the server was found to serve as a group needs it. Seen in
 // one draw is enough: a busy machine makes a server look less able, never more.
-func (s *Scheme) class(needed string, runs []*report.Report, whole standing) (standing, string) {
+func (s *Scheme) class(needed string, runs []*report.Report, whole standing, overrun Owner) (standing, string) {
 	if needed == "" {
 		return met, ""
 	}
@@ -263,7 +264,10 @@ func (s *Scheme) class(needed string, runs []*report.Report, whole standing) (st
 			stands, found = unmet, "one client at a time"
 		case seen.Class == string(specs.Bounded):
 			stands, found = unmet, fmt.Sprintf("%d clients at once", seen.Bound)
-		case len(run.Results) > 0 && found == "":
+		case found == "" && slices.ContainsFunc(run.Results, func(res report.Result) bool {
+			one, _ := s.stands(res, overrun)
+			return one == unmet
+		}): // otherwise it had no chance to serve one
 			stands, found = unmet, "not one client"
 		}
 	}

@@ -1,16 +1,20 @@
 package grade_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
 
 	"conform/specs"
@@ -226,6 +230,17 @@ groups:
 	if g := graded(0, nil, serial); g.Lines[3].Why != "needs a server of the class pool:4; this one was found to serve one client at a time" {
 		t.Errorf("said %q", g.Lines[3].Why)
 	}
+	unknown := func(r *report.Report) { r.Target.Concurrency = report.Concurrency{Class: "unknown"} }
+	if g := graded(0, map[string]string{"zen/concurrency/queued-client": "fail"}, unknown); g.Lines[3].Status != grade.Unmet {
+		t.Errorf("serves nobody, and is %s", g.Lines[3].Status)
+	}
+	all := map[string]string{}
+	for _, id := range s.IDs() {
+		all[id] = "blocked out-of-time"
+	}
+	if g := graded(0, all, unknown); g.Lines[3].Status != grade.Uncounted {
+		t.Errorf("had no time to serve anybody, and is %s", g.Lines[3].Status)
+	}
 	if g := graded(0, nil, nil); len(g.Manual) != 1 || g.Manual[0].Max != 10 {
 		t.Errorf("manual %+v", g.Manual)
 	}
@@ -371,9 +386,50 @@ func drawFacts(t *rapid.T) grade.Facts {
 	return grade.Facts{Seed: 7, Submission: grade.Submission{Submitted: &at}}
 }
 
+// gradeSchema is the published schema of grades.
+var gradeSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	file, err := os.Open("../../docs/schema/report-v1.schema.json")
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	document, err := jsonschema.UnmarshalJSON(file)
+	if err == nil {
+		err = c.AddResource("urn:conform:schema:report:v1", document)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.Compile("../../docs/schema/grade.schema.json")
+})
+
+// keeps fails unless a grade keeps to the schema of grades.
+func keeps(t require, g grade.Grade) {
+	t.Helper()
+	schema, err := gradeSchema()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	g.Report = nil // it has a schema of its own, and is none here
+	data, err := json.Marshal(g)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err == nil {
+		err = schema.Validate(document)
+	}
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
 func scores(t require, g grade.Grade) {
 	t.Helper()
 	adds(t, g)
+	keeps(t, g)
 	bonus := 0.0
 	for _, l := range g.Lines {
 		if l.Points < 0 || l.Points > l.Max {
@@ -410,9 +466,6 @@ func TestScoresAreSound(t *testing.T) {
 		scores(t, g)
 		if again := s.Score(runs(s, verdicts, class), facts); !reflect.DeepEqual(g, again) {
 			t.Fatalf("the same again is not the same:\n%s\n%s", told(g), told(again))
-		}
-		if _, err := json.Marshal(g); err != nil {
-			t.Fatalf("%v", err)
 		}
 
 		other := check(t, text.text(rapid.Permutation(order).Draw(t, "order")))

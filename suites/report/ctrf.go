@@ -157,7 +157,7 @@ func whole(ms float64) int64 {
 
 // cardText is the evidence of one requirement, as the terminal shows it.
 func cardText(res Result) string {
-	page := newPage(TerminalOptions{Width: xmlWidth})
+	page := newPage(TerminalOptions{Width: xmlWidth, Verbose: true})
 	page.card(res)
 	return page.b.String()
 }

@@ -48,7 +48,7 @@ func WriteExplanation(w io.Writer, e Explanation, o TerminalOptions) error {
 	}
 	p.space()
 	p.line(fmt.Sprintf("  An exchange with the reference implementation, just now (%s):", took(e.Result)))
-	p.transcript(e.Result.Transcript)
+	p.picture(e.Result)
 	if remark := remark(e.Result); remark != "" && e.Result.Verdict != specs.Pass {
 		p.line("  " + string(e.Result.Verdict) + ": " + remark)
 	}

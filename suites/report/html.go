@@ -40,6 +40,7 @@ const (
 	maxHTMLOpen   = 40
 	maxHTMLRefs   = 6
 	maxHTMLCauses = 8
+	maxHTMLShown  = 3 // of them with their evidence
 	maxHTMLNotes  = 8
 )
 
@@ -81,9 +82,10 @@ type htmlStep struct {
 }
 
 type htmlCause struct {
-	Text string
-	Refs []htmlStep
-	More string
+	Class, Sign, What, Text, Title string
+	Rows                           []htmlEvidenceRow
+	Refs                           []htmlStep
+	More                           string
 }
 
 type htmlProtocol struct {
@@ -104,7 +106,8 @@ type htmlResult struct {
 	Meta                                   []string
 	Evidence                               []htmlEvidenceRow
 	Schedule                               []string
-	Tally, Again, Left                     string
+	Tally, Again, ByHand, Left             string
+	ByHandNote                             string
 	Diagram                                template.HTML
 	BytesTitle                             string
 	Several                                bool
@@ -149,6 +152,7 @@ func newHTMLPage(r *Report) *htmlPage {
 	p.Address = htmlAddress(r)
 	p.head(r)
 	refs := htmlRefs(r)
+	p.findings(r, refs)
 	p.steps(r, refs)
 	if r.Scale != nil {
 		p.Scale = newHTMLScale(r.Scale)
@@ -187,10 +191,16 @@ func (p *htmlPage) head(r *Report) {
 	case "conformant":
 		p.Class, p.Sign = "pass", "✓"
 		p.Meaning = fmt.Sprintf("Every requirement that applies to this server was judged, %d of them, and none failed.", judged)
+		if n := counts[specs.NonStrict]; n > 0 {
+			p.Meaning += fmt.Sprintf(" %s met in a wider sense only.", count(n, "of them is", "of them are"))
+		}
 	case "nonconformant":
 		p.Class, p.Sign = "fail", "✗"
 		p.Meaning = fmt.Sprintf("%s of %d that were judged %s not met. Each failure was confirmed before it counts; its card below shows the evidence.",
 			count(failed, "requirement", "requirements"), judged, were(failed))
+		if n := counts[specs.Blocked]; n > 0 {
+			p.Meaning += fmt.Sprintf(" %s could not be judged.", count(n, "more requirement", "more requirements"))
+		}
 		if r.Run.Strict {
 			p.Meaning += " The run was strict: nothing but pass and info would do."
 		}
@@ -323,34 +333,11 @@ func (p *htmlRun) facts(r *Report) {
 
 // steps say what whoever reads a failing report does next.
 func (p *htmlPage) steps(r *Report, refs []string) {
-	type cause struct {
-		text string
-		at   []int
-	}
-	var causes []*cause
 	var failed []int
-	few := ""
 	for i, res := range r.Results {
-		if status(r, res) != statusFailed {
-			continue
+		if status(r, res) == statusFailed {
+			failed = append(failed, i)
 		}
-		failed = append(failed, i)
-		if res.Reason == nil || res.Reason.Hint == "" {
-			continue
-		}
-		text := shorten(res.Reason.Hint, maxValue)
-		if res.Reason.Code == specs.TooFewServed {
-			few = cmp.Or(few, text) // all of them have that cause, whatever they are about
-			text = few
-		}
-		at := slices.IndexFunc(causes, func(c *cause) bool { return c.text == text })
-		if at < 0 {
-			if len(causes) >= 200 {
-				continue
-			}
-			at, causes = len(causes), append(causes, &cause{text: text})
-		}
-		causes[at].at = append(causes[at].at, i)
 	}
 	step := func(i int) htmlStep { return htmlStep{Ref: template.URL(refs[i]), Name: shorten(r.Results[i].ID, 100)} }
 	if len(failed) > 0 {
@@ -375,17 +362,174 @@ func (p *htmlPage) steps(r *Report, refs []string) {
 	case r.Summary.ExitCode == 4:
 		p.Next = append(p.Next, htmlStep{Text: "This is a defect of conform: its text is in the cards with an error. The JSON report helps whoever looks into it."})
 	}
-	slices.SortStableFunc(causes, func(a, b *cause) int { return len(b.at) - len(a.at) })
-	for _, c := range first(causes, maxHTMLCauses) {
-		shown := htmlCause{Text: c.text}
-		for _, i := range first(c.at, maxHTMLRefs) {
-			shown.Refs = append(shown.Refs, step(i))
+}
+
+// htmlFinding is a mistake, as far as that can be told, with what failed of it.
+type htmlFinding struct {
+	class, text string
+	at          []int
+}
+
+// findings sorts what is not met by its likely cause: what failed, what is met
+// in the wider sense only, and what could not be judged. What has the same
+// evidence has the same cause, whatever the requirement is about.
+func (p *htmlPage) findings(r *Report, refs []string) {
+	var all []*htmlFinding
+	byKey := map[string]*htmlFinding{}
+	rank := []string{"fail", "nonstrict", "blocked"}
+	for i, res := range r.Results {
+		class := ""
+		switch {
+		case res.Reason == nil || deselected(res):
+		case status(r, res) == statusFailed:
+			class = "fail"
+		case res.Verdict == specs.NonStrict && !res.known(ExpectedFail):
+			class = "nonstrict"
+		case res.Verdict == specs.Blocked:
+			class = "blocked"
 		}
-		if n := len(c.at) - maxHTMLRefs; n > 0 {
-			shown.More = fmt.Sprintf("and %d more", n)
+		if class == "" {
+			continue
 		}
-		p.Causes = append(p.Causes, shown)
+		reason := res.Reason
+		keys := []string{class + " hint " + reason.Hint, class + " evidence " + evidenceKey(reason)}
+		text := reason.Hint
+		switch {
+		case reason.Code == specs.TooFewServed: // all of them have that cause, whatever they are about
+			keys = []string{"few"}
+		case class == "blocked":
+			text = remark(res)
+			keys = []string{class + " " + text}
+		case reason.Hint == "":
+			text = cmp.Or(remark(res), string(reason.Code))
+			keys[0] = class + " says " + text
+		}
+		if text == "" {
+			continue
+		}
+		var f *htmlFinding
+		for _, k := range keys {
+			f = cmp.Or(f, byKey[k])
+		}
+		if f == nil {
+			if len(all) >= 200 {
+				continue
+			}
+			f = &htmlFinding{class: class, text: text}
+			all = append(all, f)
+		}
+		for _, k := range keys {
+			if !strings.HasSuffix(k, " ") && byKey[k] == nil {
+				byKey[k] = f
+			}
+		}
+		if slices.Index(rank, class) < slices.Index(rank, f.class) {
+			f.class, f.text = class, text
+		}
+		f.at = append(f.at, i)
 	}
+	all = inOneWay(r, all)
+	slices.SortStableFunc(all, func(a, b *htmlFinding) int {
+		return cmp.Or(slices.Index(rank, a.class)-slices.Index(rank, b.class), len(b.at)-len(a.at))
+	})
+	shown := map[string]int{}
+	for _, f := range all {
+		if shown[f.class]++; shown[f.class] > maxHTMLCauses || f.class == "blocked" && shown[f.class] > 2 {
+			continue
+		}
+		one := r.Results[f.at[0]]
+		cause := htmlCause{Class: f.class, Text: shorten(f.text, maxValue)}
+		switch f.class {
+		case "fail":
+			cause.Sign = "✗"
+		case "nonstrict":
+			cause.Sign, cause.What = "~", "not quite right"
+		default:
+			cause.Sign, cause.What = "!", count(len(f.at), "requirement", "requirements")+" could not be judged"
+		}
+		if f.class != "blocked" {
+			cause.Title = shorten(one.Title, maxValue)
+			if shown["fail"]+shown["nonstrict"] <= maxHTMLShown {
+				cause.Rows = shortEvidence(one)
+			}
+			for _, i := range first(f.at, maxHTMLRefs) {
+				cause.Refs = append(cause.Refs, htmlStep{Ref: template.URL(refs[i]), Name: shorten(r.Results[i].ID, 100)})
+			}
+			if n := len(f.at) - maxHTMLRefs; n > 0 {
+				cause.More = fmt.Sprintf("and %d more", n)
+			}
+		}
+		p.Causes = append(p.Causes, cause)
+	}
+}
+
+// inOneWay joins the findings of a server that fails in one way, whatever it is
+// asked: it does not answer, or does not close. What each requirement takes for
+// the likely cause is then beside the point, and the usual causes of the code
+// are the better guess.
+func inOneWay(r *Report, all []*htmlFinding) (joined []*htmlFinding) {
+	const many = 4
+	byCode := map[specs.Code][]*htmlFinding{}
+	for _, f := range all {
+		code := r.Results[f.at[0]].Reason.Code
+		switch code {
+		case specs.NoAnswer, specs.NotClosed, specs.ClosedEarly, specs.ResetEarly:
+			if f.class == "fail" {
+				byCode[code] = append(byCode[code], f)
+			}
+		}
+	}
+	for _, f := range all {
+		code := r.Results[f.at[0]].Reason.Code
+		same := byCode[code]
+		meaning, ok := specs.MeaningOf(code)
+		switch {
+		case !ok || len(same) < many || f.class != "fail":
+			joined = append(joined, f)
+		case f == same[0]:
+			one := &htmlFinding{class: f.class, text: fmt.Sprintf("%s; most often: %s", strings.TrimSuffix(meaning.Text, "."), meaning.Causes[0])}
+			for _, g := range same {
+				one.at = append(one.at, g.at...)
+			}
+			slices.Sort(one.at)
+			joined = append(joined, one)
+		}
+	}
+	return joined
+}
+
+// evidenceKey is what was seen, without the times; empty where that is not
+// enough to say that two failures are the same.
+func evidenceKey(r *Reason) string {
+	if len(r.Expected) == 0 || r.Sent == "" || r.Received == "" {
+		return ""
+	}
+	received := r.Received
+	if value, quoted, ok := unquotePrefix(received); ok {
+		received = quoted
+		if len(value) > 200 {
+			return ""
+		}
+	}
+	return strings.Join([]string{string(r.Code), r.Sent, r.Expected[0], received}, "\n")
+}
+
+// shortEvidence is what was sent, due and received, in a line each.
+func shortEvidence(res Result) (rows []htmlEvidenceRow) {
+	const most = 150
+	r := res.Reason
+	add := func(name, text string) {
+		if text != "" {
+			line, _, _ := strings.Cut(text, "\n")
+			rows = append(rows, htmlEvidenceRow{Name: name, Class: "b", Text: shorten(line, most)})
+		}
+	}
+	add("sent", r.Sent)
+	if len(r.Expected) > 0 {
+		add("expected", r.Expected[0])
+	}
+	add("received", r.Received)
+	return rows
 }
 
 func (p *htmlRun) exits(r *Report) {
@@ -566,6 +710,9 @@ func newHTMLResult(r *Report, res Result, ref string, events int, budget *int) h
 	}
 	if (failed || res.Verdict == specs.NonStrict || res.Verdict == specs.Error || res.known(ExpectedFail)) && res.Replay != "" {
 		card.Again = shorten(res.Replay, maxReplay)
+	}
+	if r := res.Recipe; r != nil {
+		card.ByHand, card.ByHandNote = shorten(r.Command, maxRecipe), shorten(r.Note, maxValue)
 	}
 	if len(res.Transcript) == 0 {
 		return card

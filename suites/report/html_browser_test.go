@@ -115,6 +115,41 @@ func TestHTMLInABrowser(t *testing.T) {
 		is(t, first+`.open && `+first+`.checkVisibility()`, true)
 	})
 
+	t.Run("copy", func(t *testing.T) {
+		open(t, withProfile(), "")
+		const card = `document.getElementById("zen/framing/split-question")`
+		value(t, `navigator.clipboard.writeText = async (text) => { window.copied = text }`)
+		const button = card + `.querySelectorAll(".paste button")[1]`
+		is(t, button+`.checkVisibility()`, true)
+		value(t, button+`.focus()`)
+		do(t, chromedp.KeyEvent(kb.Enter))
+		is(t, button+`.textContent`, "copied")
+		is(t, `window.copied`, sample().Results[2].Recipe.Command)
+		// Where a page may not write to the clipboard, it is at least selected.
+		value(t, `navigator.clipboard.writeText = async () => { throw new Error("no") }`)
+		value(t, card+`.querySelector(".paste button").click()`)
+		is(t, `getSelection().toString().trim()`, sample().Results[2].Replay)
+	})
+
+	t.Run("without a script", func(t *testing.T) {
+		disable := func(off bool) {
+			if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		disable(true)
+		defer disable(false)
+		open(t, withProfile(), "")
+		is(t, `document.getElementById("filter").checkVisibility()`, false)
+		is(t, `[...document.querySelectorAll("button")].filter(b => b.checkVisibility()).length`, 0)
+		is(t, shown, cards)
+		is(t, `[...document.querySelectorAll("details.r.fail")].every(d => d.open && d.querySelector(".evidence").checkVisibility())`, true)
+		is(t, `document.querySelectorAll(".causes li.fail").length`, 3)
+		// What is closed opens all the same.
+		value(t, `document.querySelector('details[id="zen/answers/beautiful"] > summary').click()`)
+		is(t, `document.getElementById("zen/answers/beautiful").open`, true)
+	})
+
 	t.Run("a link to a card", func(t *testing.T) {
 		open(t, withProfile(), "#zen/answers/explicit")
 		is(t, `document.getElementById("zen/answers/explicit").open`, true)

@@ -100,7 +100,7 @@ func locate(res Result) place {
 	}
 	due := -1
 	for i, e := range res.Transcript {
-		if wire.Kind(e.Event) == wire.Expected && e.Text != "" && slices.Contains(r.Expected, e.Text) {
+		if wire.Kind(e.Event) == wire.Expected && e.Text != "" && (slices.Contains(r.Expected, e.Text) || e.Text == strings.Join(r.Expected, " or ")) {
 			due = i
 		}
 	}

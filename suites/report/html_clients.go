@@ -88,15 +88,7 @@ const (
 // client: where one is served after the other, the rows are steps; where all are
 // served at once, they are a block.
 func timeline(id string, p Profile) template.HTML {
-	var end float64
-	for _, v := range p.Timeline {
-		for _, t := range []float64{v.FromMS, v.ConnectedMS, v.AskedMS, v.ServedMS, v.LeftMS} {
-			if t > end && t < 1e12 {
-				end = t
-			}
-		}
-	}
-	end = max(end, 0.001)
+	end := p.end()
 	const left, width, right, top = 68.0, 550.0, 16.0, 40.0
 	row := 13.0
 	if len(p.Timeline) > 24 {
@@ -147,19 +139,10 @@ func timeline(id string, p Profile) template.HTML {
 		h := row - 3
 		mid := y + 1 + h/2
 		d.line("a thin", x(v.FromMS), mid, x(cmp.Or(v.ConnectedMS, gone)), mid)
-		bar := func(class string, from, to float64) {
-			d.rect(class, x(from), y+1, max(1.2, x(to)-x(from)), h)
+		for _, s := range v.spans(end) {
+			d.rect(s.class, x(s.from), y+1, max(1.2, x(s.to)-x(s.from)), h)
 		}
-		switch {
-		case v.ConnectedMS == 0:
-		case v.AskedMS == 0:
-			bar("idle", v.ConnectedMS, gone)
-		case v.ServedMS == 0:
-			bar("idle", v.ConnectedMS, v.AskedMS)
-			bar("waits", v.AskedMS, gone)
-		default:
-			bar("waits", v.AskedMS, v.ServedMS)
-			bar("served", v.ServedMS, gone)
+		if v.ConnectedMS > 0 && v.AskedMS > 0 && v.ServedMS > 0 {
 			fmt.Fprintf(&d.b, `<circle class="answer" cx="%s" cy="%s" r="%s"/>`, num(x(v.ServedMS)), num(mid), num(min(3, h/2)))
 		}
 		if v.Ended != "" {

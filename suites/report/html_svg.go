@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"conform/specs"
-	"conform/specs/wire"
 )
 
 // drawing is an SVG picture. Text gets into it through text and its title only,
@@ -134,55 +133,45 @@ const (
 	maxDrawn   = 40
 	laneGap    = 94.0
 	messageGap = 400.0 // between the last lane and the server: where the text is
-	longGap    = 20.0  // ms that are worth a word
 )
 
 // sequence draws an exchange: a lifeline for each connection and one for the
 // server, time going down. It is not to scale; long times are written between.
 func sequence(id, name string, steps []step, at place) template.HTML {
-	lanes, others := chooseLanes(steps, at)
-	kept := slices.DeleteFunc(slices.Clone(steps), func(s step) bool { return s.Conn > 0 && !slices.Contains(lanes, s.Conn) })
-	shown, left := around(kept, at, maxDrawn)
+	p := newPicture(steps, at, maxLanes, maxDrawn)
 	const leftEdge, top = 104.0, 30.0
 	lane := func(conn int) float64 {
-		return leftEdge + laneGap*float64(max(0, slices.Index(lanes, conn)))
+		return leftEdge + laneGap*float64(max(0, slices.Index(p.lanes, conn)))
 	}
-	last := leftEdge + laneGap*float64(max(0, len(lanes)-1))
+	last := leftEdge + laneGap*float64(max(0, len(p.lanes)-1))
 	server := last + messageGap
 	d := &drawing{w: server + 50}
 	middle := (last + server) / 2
-	const fit, quoted = 60, 56 // letters that there is room for, of text and of bytes
 
 	// The lifelines lie below everything, but how long they are is known last.
 	body := &drawing{}
 	y := top + 8
-	before := math.NaN()
-	gap := false
-	for _, s := range shown {
-		if s == nil {
-			if !gap {
-				body.text("i halo", "middle", middle, y+14, fmt.Sprintf("… %s left out …", count(left, "event is", "events are")))
-				y += 24
-			}
-			gap, before = true, math.NaN()
-			continue
-		}
-		if passed := s.AtMS - before; passed >= longGap {
-			for _, x := range append(laneXs(lanes, lane), server) {
+	for _, row := range p.rows {
+		switch row.shape {
+		case rowGap:
+			body.text("i halo", "middle", middle, y+14, row.text)
+			y += 24
+		case rowPass:
+			for _, x := range append(laneXs(p.lanes, lane), server) {
 				body.line("paper", x, y+4, x, y+20)
 				body.line("quiet", x, y+5, x, y+20)
 			}
-			body.text("i halo", "middle", middle, y+16, clock(passed)+" pass")
+			body.text("i halo", "middle", middle, y+16, row.text)
 			y += 26
+		default:
+			y = body.row(row, lane(row.conn), server, middle, y)
 		}
-		before = s.AtMS
-		y = body.step(s, at, lane(s.Conn), server, middle, y, fit, quoted)
 	}
 	d.h = y + 14
-	for _, conn := range lanes {
+	for _, conn := range p.lanes {
 		x := lane(conn)
 		label := fmt.Sprintf("connection %d", conn) // its clients may be numbered in another way
-		if len(lanes) == 1 {
+		if len(p.lanes) == 1 {
 			label = "client"
 		}
 		d.text("k", "middle", x, 16, label)
@@ -191,11 +180,11 @@ func sequence(id, name string, steps []step, at place) template.HTML {
 	d.text("k", "middle", server, 16, "server")
 	d.line("lane", server, 24, server, d.h-4)
 	d.b.WriteString(body.b.String())
-	if others > 0 {
-		d.text("i", "", 2, d.h-1, fmt.Sprintf("%s not drawn", count(others, "other connection is", "other connections are")))
+	if p.others > 0 {
+		d.text("i", "", 2, d.h-1, fmt.Sprintf("%s not drawn", count(p.others, "other connection is", "other connections are")))
 		d.h += 6
 	}
-	return d.svg("seq-"+id, "Sequence diagram of "+shorten(name, 120), said(shown))
+	return d.svg("seq-"+id, "Sequence diagram of "+shorten(name, 120), p.said())
 }
 
 func laneXs(lanes []int, x func(int) float64) (all []float64) {
@@ -205,85 +194,62 @@ func laneXs(lanes []int, x func(int) float64) (all []float64) {
 	return all
 }
 
-// step draws one event below y, and says how far it went.
-func (d *drawing) step(s *step, at place, x, server, middle, y float64, fit, quoted int) float64 {
-	bad := s.index == at.event
-	kind := wire.Kind(s.Event.Event)
+// row draws one event below y, and says how far it went.
+func (d *drawing) row(r pictureRow, x, server, middle, y float64) float64 {
+	const fit, quoted = 60, 56 // letters that there is room for, of text and of bytes
+	class, tone, text := r.class, r.tone, r.text
+	if r.bad {
+		tone += " bad"
+	}
 	mid := y + 20
-	message := func(class string, from, to float64, text, textClass string, limit int) float64 {
-		if bad {
-			class, textClass = "bad", textClass+" bad"
+	switch r.shape {
+	case rowArrow, rowCut:
+		limit := fit
+		if r.bytes {
+			limit = quoted
+		}
+		if r.bad {
+			class = "bad"
 			limit -= 3
 		}
-		much := size(s)
-		text = beginning(text, limit-len(much)) + much
-		if bad {
+		text = beginning(text, limit-len(r.much)) + r.much
+		if r.bad {
 			text = "✗ " + text
 		}
-		d.text(textClass+" halo", "middle", middle, mid-5, text)
-		d.text("s", "end", 66, mid+4, clock(s.AtMS))
-		if class == "cut" {
-			d.line("a cut", from, mid, to, mid)
-			d.cross("cut", to, mid)
-		} else {
+		d.text(strings.TrimSpace(tone+" halo"), "middle", middle, mid-5, text)
+		d.text("s", "end", 66, mid+4, clock(r.atMS))
+		from, to, near := x, server, 6.0
+		if !r.toServer {
+			from, to, near = server, x, -6
+		}
+		if r.stray {
+			from += 30
+		}
+		switch {
+		case r.shape == rowArrow:
 			d.arrow(class, from, to, mid)
+		case r.half: // it did not get there
+			d.line("a cut", from, mid, middle+10*near, mid)
+			d.cross("cut", middle+10*near, mid)
+		default:
+			d.line("a cut", from, mid, to-near, mid)
+			d.cross("cut", to-near, mid)
 		}
 		return y + 31
-	}
-	aside := func(class, text string) float64 {
-		if bad {
-			class, text = "bad", "✗ "+text
-		}
-		d.text("s", "end", 66, y+14, clock(s.AtMS))
-		d.text(class+" halo", "", x+8, y+14, beginning(text, fit))
-		return y + 20
-	}
-	switch kind {
-	case wire.Connected:
-		return message("thin", x, server, "connects", "s", fit)
-	case wire.ConnectFailed:
-		return message("cut", x, server-10, s.label(), "", fit)
-	case wire.Sent:
-		return message("out", x, server, s.label(), "m", quoted)
-	case wire.Received:
-		return message("in", server, x, s.label(), "m", quoted)
-	case wire.Stray:
-		return message("end", server+30, x, s.label(), "m", quoted)
-	case wire.FIN:
-		return message("end", server, x, "FIN: the server ends its side", "w", fit)
-	case wire.HalfClosed:
-		return message("end", x, server, "FIN: the client ends its side", "w", fit)
-	case wire.RST:
-		return message("cut", server, x+6, "RST: the server resets the connection", "bad", fit)
-	case wire.WasReset:
-		return message("cut", x, server-6, "RST: the client resets the connection", "", fit)
-	case wire.SendFailed:
-		return message("cut", x, middle+60, s.label(), "bad", fit)
-	case wire.Broken:
-		return message("cut", server, middle-60, s.label(), "bad", fit)
-	case wire.Quiet:
-		d.line("quiet", x, y+1, x, y+18)
-		return aside("w", "silence: "+s.label())
-	case wire.Closed:
+	case rowClosed:
 		d.line("a thin", x-6, y+14, x+6, y+14)
-		d.text("s", "end", 66, y+18, clock(s.AtMS))
-		d.text("s halo", "", x+12, y+18, "closed")
+		d.text("s", "end", 66, y+18, clock(r.atMS))
+		d.text("s halo", "", x+12, y+18, text)
 		return y + 22
-	case wire.Expected:
-		if bad {
-			return aside("bad", "was due here, and did not come: "+s.Text)
-		}
-		return aside("i", s.label())
+	case rowQuiet:
+		d.line("quiet", x, y+1, x, y+18)
 	}
-	return aside("i", s.label())
-}
-
-// size is how much was in a segment, when that is more than its text shows.
-func size(s *step) string {
-	if !isBytes(s.Event) || s.Size < 40 && len(s.frames) == 0 {
-		return ""
+	if r.bad {
+		tone, text = "bad", "✗ "+text
 	}
-	return fmt.Sprintf(" · %s B", grouped(s.Size))
+	d.text("s", "end", 66, y+14, clock(r.atMS))
+	d.text(tone+" halo", "", x+8, y+14, beginning(text, fit))
+	return y + 20
 }
 
 // beginning is as much of a text as fits. What identifies a message in a
@@ -313,54 +279,6 @@ func clock(ms float64) string {
 		return grouped(int64(math.Round(ms))) + " ms"
 	}
 	return grouped(int64(ms/1000)) + " s"
-}
-
-// chooseLanes takes the connections that are drawn: where it went wrong, and
-// those that were used last.
-func chooseLanes(steps []step, at place) (lanes []int, others int) {
-	seen := map[int]bool{}
-	for _, s := range steps {
-		if s.Conn > 0 {
-			seen[s.Conn] = true
-		}
-		if s.index == at.event && s.Conn > 0 {
-			lanes = append(lanes, s.Conn)
-		}
-	}
-	for _, s := range slices.Backward(steps) {
-		if len(lanes) >= maxLanes {
-			break
-		}
-		if s.Conn > 0 && !slices.Contains(lanes, s.Conn) {
-			lanes = append(lanes, s.Conn)
-		}
-	}
-	slices.Sort(lanes)
-	return lanes, len(seen) - len(lanes)
-}
-
-// said tells a diagram in words.
-func said(shown []*step) string {
-	var b strings.Builder
-	for _, s := range first(shown, 14) {
-		if s == nil {
-			b.WriteString("Some events are left out. ")
-			continue
-		}
-		who := "The client"
-		arrow, _ := happened(s.Event)
-		switch arrow {
-		case "←":
-			who = "The server"
-		case "·", "=":
-			who = "Then"
-		}
-		fmt.Fprintf(&b, "%s: %s. ", who, shorten(s.label(), 60))
-	}
-	if n := len(shown) - 14; n > 0 {
-		fmt.Fprintf(&b, "And %d more.", n)
-	}
-	return strings.TrimSpace(b.String())
 }
 
 // ticks are round numbers from 0 to most, about n of them.

@@ -313,3 +313,46 @@ func TestHTMLIsNoLargerThanABrowserBears(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong is sorted by cause, not by requirement.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	fail := func(id string, v specs.Verdict, code specs.Code, sent, received, hint string) Result {
+		return Result{ID: "zen/framing/" + id, Protocol: "zen", Section: "framing", Level: specs.Must, Title: "Title of " + id, Verdict: v,
+			Reason: &Reason{Code: code, Message: string(code) + " of " + id, Sent: sent, Expected: []string{`"No."`}, Received: received, Hint: hint}}
+	}
+	few := func(id string, v specs.Verdict) Result {
+		return fail(id, v, specs.TooFewServed, "", "client 2 waits", "of "+id)
+	}
+	died := fail("x", specs.Blocked, specs.TargetDied, "", "", "")
+	for name, c := range map[string]struct {
+		results []Result
+		want    []string
+	}{
+		"the same hint": {[]Result{fail("a", specs.Fail, specs.WrongBytes, `"a?"`, `"b"`, "h"), fail("b", specs.Fail, specs.NotSilent, `"c?"`, `"d"`, "h")}, []string{"fail h 2"}},
+		"the same evidence, at another time": {[]Result{fail("a", specs.Fail, specs.NotSilent, `"a?"`, `"b" 1 ms after`, "h"), fail("b", specs.Fail, specs.NotSilent, `"a?"`, `"b" 2 ms after`, "other")},
+			[]string{"fail h 2"}},
+		"neither":         {[]Result{fail("a", specs.Fail, specs.WrongBytes, `"a?"`, `"b"`, "h"), fail("b", specs.Fail, specs.NotSilent, `"a?"`, `"c"`, "other")}, []string{"fail h 1", "fail other 1"}},
+		"no hint":         {[]Result{fail("a", specs.Fail, specs.WrongBytes, "", "", "")}, []string{"fail wrong-bytes of a 1"}},
+		"failures first":  {[]Result{fail("a", specs.NonStrict, specs.WrongBytes, "", "", "h"), fail("b", specs.Fail, specs.NotSilent, "", "", "other"), died, died}, []string{"fail other 1", "nonstrict h 1", "blocked target-died of x 0"}},
+		"too few clients": {[]Result{few("a", specs.NonStrict), few("b", specs.Fail), few("c", specs.NonStrict)}, []string{"fail of b 3"}},
+		"in one way, whatever it is asked": {[]Result{fail("a", specs.Fail, specs.NotClosed, "1", "n", "h1"), fail("b", specs.Fail, specs.NotClosed, "2", "n", "h2"),
+			fail("c", specs.Fail, specs.NotClosed, "3", "n", "h3"), fail("d", specs.Fail, specs.NotClosed, "4", "n", "h4")},
+			[]string{"fail The connection is still open where its end was due; most often: the end of the client (an empty read) is not noticed, or is taken for no input yet 4"}},
+		"all is well": {[]Result{{ID: "zen/framing/a", Verdict: specs.Pass}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &Report{Results: c.results}
+			p := &htmlPage{}
+			p.findings(r, htmlRefs(r))
+			var got []string
+			for _, f := range p.Causes {
+				got = append(got, fmt.Sprintf("%s %s %d", f.Class, f.Text, len(f.Refs)))
+			}
+			if fmt.Sprint(got) != fmt.Sprint(c.want) {
+				t.Errorf("%q, not %q", got, c.want)
+			}
+		})
+	}
+}

@@ -248,7 +248,7 @@ func junitCaseOf(r *Report, res Result) junitCase {
 	if evidence {
 		outcome.Body = "\n" + cardText(res)
 		page := newPage(TerminalOptions{Width: xmlWidth})
-		page.transcript(res.Transcript)
+		page.picture(res)
 		out = page.b.String()
 	} else if c.Skipped == nil && c.Error == nil {
 		out = remarks(res)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,6 +72,79 @@ type Visit struct {
 	ServedMS    float64 `json:"served_ms,omitempty"`    // it had its answer
 	LeftMS      float64 `json:"left_ms,omitempty"`      // it left
 	Ended       string  `json:"ended,omitempty"`        // by the target: refused, stalled (the attempt was given up) or closed
+}
+
+// end is when the last client of the timeline did something, in ms.
+func (p Profile) end() float64 {
+	end := 0.001
+	for _, v := range p.Timeline {
+		for _, t := range []float64{v.FromMS, v.ConnectedMS, v.AskedMS, v.ServedMS, v.LeftMS} {
+			if t > end && t < 1e12 {
+				end = t
+			}
+		}
+	}
+	return end
+}
+
+// visitSpan is a part of a visit: idle, waits or served.
+type visitSpan struct {
+	class    string
+	from, to float64
+}
+
+// spans are the parts of a visit from when the connection was made.
+func (v Visit) spans(end float64) []visitSpan {
+	gone := cmp.Or(v.LeftMS, end)
+	switch {
+	case v.ConnectedMS == 0:
+		return nil
+	case v.AskedMS == 0:
+		return []visitSpan{{"idle", v.ConnectedMS, gone}}
+	case v.ServedMS == 0:
+		return []visitSpan{{"idle", v.ConnectedMS, v.AskedMS}, {"waits", v.AskedMS, gone}}
+	}
+	return []visitSpan{{"waits", v.AskedMS, v.ServedMS}, {"served", v.ServedMS, gone}}
+}
+
+const (
+	firstVisitLines = 8 // of a timeline in letters
+	lastVisitLines  = 3
+)
+
+// timeline draws in letters who was served when, a line for each client.
+func (p *page) timeline(profile Profile) {
+	visits := profile.Timeline
+	if len(visits) < 2 {
+		return
+	}
+	const left = 14
+	end, width := profile.end(), min(p.width, 116)-left-12
+	at := func(ms float64) int { return left + min(width-1, int(float64(width)*max(0, min(1, ms/end)))) }
+	p.line(fmt.Sprintf("%*s0%*s", left, "", width-1, clock(end)))
+	for i, v := range visits {
+		if len(visits) > firstVisitLines+lastVisitLines+1 && i >= firstVisitLines && i < len(visits)-lastVisitLines {
+			if i == firstVisitLines {
+				p.line(fmt.Sprintf("%*s… %d more clients …", left, "", len(visits)-firstVisitLines-lastVisitLines))
+			}
+			continue
+		}
+		line := newCells(left + width + 12)
+		line.put(0, fmt.Sprintf("%*s", left-2, fmt.Sprintf("client %d", v.Client)))
+		for _, s := range v.spans(end) {
+			for x := at(s.from); x <= at(s.to); x++ {
+				line.put(x, map[string]string{"idle": "─", "waits": "·", "served": "━"}[s.class])
+			}
+		}
+		if v.ServedMS > 0 {
+			line.put(at(v.ServedMS), "○")
+		}
+		if v.Ended != "" {
+			line.put(at(cmp.Or(v.LeftMS, end)), "✗ "+shorten(v.Ended, 10))
+		}
+		p.line(line.String())
+	}
+	p.line(fmt.Sprintf("%*s· waits for an answer   ○ answer   ━ served, stays connected   ─ does not ask", left, ""))
 }
 
 // Fact finds a fact by its name.
@@ -186,6 +260,9 @@ func (p *page) clients(r *Report) {
 			label = "clients of " + shorten(profile.Protocol, 20) + "  "
 		}
 		p.joined(label, parts, " · ")
+		if p.verbose {
+			p.timeline(profile)
+		}
 		wrote = true
 	}
 	if wrote {

@@ -137,7 +137,8 @@ type Result struct {
 	Known      *Known        `json:"known,omitempty"`    // by the baseline, if there is one
 	Schedule   *Schedule     `json:"schedule,omitempty"` // in which several clients did it
 	Transcript []Event       `json:"transcript"`
-	Replay     string        `json:"replay"` // the command line that runs it again
+	Replay     string        `json:"replay"`           // the command line that runs it again
+	Recipe     *Recipe       `json:"recipe,omitempty"` // does it without conform; absent where nothing can
 }
 
 // Reason is the evidence behind a verdict.

@@ -43,7 +43,8 @@ func sample() *Report {
 	add("zen/answers/explicit", specs.Must, "tutorial 000 §1", "Explicit is better than implicit.", specs.Pass, nil).Attempts = 2
 	add("zen/framing/split-question", specs.Must, "tutorial 000 §2", "A question that arrives in several segments is answered once, after its last byte.", specs.Fail,
 		&Reason{Code: specs.NotSilent, Message: "bytes where nothing was due", Sent: `"Simple is better " · 30ms · "than?"`, Expected: []string{`"Complex."`},
-			Received: `"Error: unknown aphorism." 2ms after segment 1`, Hint: `each read is taken for a whole question; collect bytes until a read ends in "?"`})
+			Received: `"Error: unknown aphorism." 2ms after segment 1`, Hint: `each read is taken for a whole question; collect bytes until a read ends in "?"`}).
+		Recipe = &Recipe{Command: `{ printf 'Simple is better '; sleep 0.1; printf 'than?'; sleep 1; } | nc -w 2 localhost 1060 | cat -vet`}
 	add("zen/framing/line-end", specs.Robust, "tutorial 000 §2", "Only the question mark ends a question.", specs.Fail,
 		&Reason{Code: specs.WrongBytes, Message: "other bytes than the expected ones", Sent: `"Flat is better than?"`, Expected: []string{`"Nested."`, "silence (info: it may wait)"},
 			Received: `"Nested.\n" 0.2ms after the last byte was sent`, FirstDifference: &Difference{Offset: 7, Received: `"\n"`}, Hint: "the answer is right, but bytes follow it"}).
@@ -54,7 +55,8 @@ func sample() *Report {
 		{Client: 1, Do: specs.Sends, Message: 1, From: 4, To: 21, Ends: true, Hears: true, Text: `" is better than?"`},
 	}}
 	add("zen/framing/assertion", specs.Must, "tutorial 000 §2", "An assertion may say more than a line.", specs.Fail,
-		&Reason{Code: specs.Assertion, Message: "Expected\n    <int>: 1\nto equal\n    <int>: 2"})
+		&Reason{Code: specs.Assertion, Message: "Expected\n    <int>: 1\nto equal\n    <int>: 2"}).
+		Recipe = &Recipe{Command: `{ printf '` + strings.Repeat(`\001`, 90) + `'; sleep 1; } | nc -N -w 2 localhost 1060 | od -t x1 -t c`, Note: "-N ends the client's side"}
 	two := add("zen/end-of-input/order", specs.Should, "tutorial 000 §3", "The server ends in order.", specs.NonStrict,
 		&Reason{Code: specs.ResetNotFIN, Message: "the connection was reset where an orderly end was due", Expected: []string{"FIN"}, Received: "nothing, then RST"})
 	two.Transcript = append(two.Transcript, Event{AtMS: 14, Conn: 2, Event: "note", Text: "control: a new client must be served"})

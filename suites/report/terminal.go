@@ -118,7 +118,7 @@ func WriteCard(w io.Writer, res Result, o TerminalOptions) error {
 	p := newPage(o)
 	p.card(res)
 	if o.Verbose {
-		p.transcript(res.Transcript)
+		p.picture(res)
 	}
 	return p.writeTo(w)
 }
@@ -346,7 +346,7 @@ func (p *page) everything(r *Report) {
 			}
 		}
 		p.line(fmt.Sprintf("    %-8s  %s, %s", "verdict", shorten(string(res.Verdict), 40), took(res)))
-		p.transcript(res.Transcript)
+		p.picture(res)
 		p.space()
 	}
 }
@@ -378,6 +378,22 @@ func (p *page) card(res Result) {
 	if !met && res.Replay != "" {
 		// Never wrapped: it is there to be copied.
 		p.line(fmt.Sprintf("    %-8s  %s", "again", shorten(res.Replay, maxReplay)))
+	}
+	if !met && res.Recipe != nil {
+		p.recipe(*res.Recipe)
+	}
+}
+
+// recipe writes how to do it without conform. A long one, such as a WebSocket
+// handshake and frames, is for who asks for everything: a card has to stay short.
+func (p *page) recipe(r Recipe) {
+	command := shorten(r.Command, maxRecipe)
+	if !p.verbose && columns(command) > 2*p.width {
+		return
+	}
+	p.line(fmt.Sprintf("    %-8s  %s", "by hand", command)) // never wrapped either
+	if r.Note != "" && p.verbose {
+		p.labelled("", "("+r.Note+")", 2)
 	}
 }
 
@@ -475,35 +491,6 @@ func (p *page) labelled(label, value string, limit int) {
 	}
 	if more != "" {
 		p.line(strings.Repeat(" ", indent) + more)
-	}
-}
-
-// transcript writes what happened on the wire: when, on which connection when
-// there are several, and in which direction.
-func (p *page) transcript(events []Event) {
-	several := slices.ContainsFunc(events, func(e Event) bool { return e.Conn > 1 })
-	const tail = maxTranscript / 4
-	for i, e := range events {
-		if len(events) > maxTranscript && i >= maxTranscript-tail && i < len(events)-tail {
-			if i == maxTranscript-tail {
-				p.line(fmt.Sprintf("      … %d events are left out: see --report json=report.json", len(events)-maxTranscript))
-			}
-			continue
-		}
-		prefix := fmt.Sprintf("    %10s  ", milliseconds(e.AtMS))
-		if several {
-			conn := ""
-			if e.Conn > 0 {
-				conn = fmt.Sprintf("#%d", e.Conn)
-			}
-			prefix += fmt.Sprintf("%-4s", conn)
-		}
-		arrow, text := happened(e)
-		prefix += arrow + " "
-		for _, l := range wrap(shorten(text, maxValue), p.width-columns(prefix)) {
-			p.line(prefix + l)
-			prefix = strings.Repeat(" ", columns(prefix))
-		}
 	}
 }
 

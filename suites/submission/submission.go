@@ -157,16 +157,15 @@ func Take(ctx context.Context, from, to string, limits Limits) (Taken, error) {
 
 // copying is one submission on its way.
 type copying struct {
-	ctx          context.Context
-	root         *os.Root // of the copy
-	limits       Limits
-	entries      int // of all kinds
-	files        int
-	bytes        int64
-	seen         map[string]bool
-	symbolic     map[string]string // links, by their names; made last, so that nothing is written through them
-	ofUnix       bool              // the archive says which files are programs
-	executableBy func(head []byte) bool
+	ctx      context.Context
+	root     *os.Root // of the copy
+	limits   Limits
+	entries  int // of all kinds
+	files    int
+	bytes    int64
+	seen     map[string]bool
+	symbolic map[string]string // links, by their names; made last, so that nothing is written through them
+	ofUnix   bool              // the archive says which files are programs
 }
 
 // ignored says whether an entry is no part of the work.

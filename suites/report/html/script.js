@@ -8,7 +8,8 @@
     if (card.hidden && form) { form.reset(); }
     card.open = true;
     card.scrollIntoView({ block: "start" });
-    card.querySelector("summary").focus({ preventScroll: true });
+    card.tabIndex = -1; // its summary would take what is left of the key that led here, and close it again
+    card.focus({ preventScroll: true });
   };
   if (form) {
     const text = document.getElementById("f-text"), section = document.getElementById("f-section"), level = document.getElementById("f-level");
@@ -68,6 +69,22 @@
     document.getElementById("f-close").addEventListener("click", () => each(false));
     form.hidden = false;
     apply();
+  }
+  // What is there to be pasted gets a button; without a script it is selected by a click.
+  for (const place of document.querySelectorAll(".paste")) {
+    const button = document.createElement("button"), code = place.querySelector("code");
+    button.type = "button";
+    button.textContent = "copy";
+    button.addEventListener("click", async () => {
+      let done = true;
+      try { await navigator.clipboard.writeText(code.textContent); } catch {
+        getSelection().selectAllChildren(code);
+        done = document.execCommand("copy");
+      }
+      button.textContent = done ? "copied" : "selected";
+      setTimeout(() => { button.textContent = "copy"; }, 1500);
+    });
+    place.append(button);
   }
   addEventListener("hashchange", reveal);
   document.addEventListener("click", (e) => {
