@@ -120,12 +120,16 @@ func TestAJobThatKillsItsWorkersIsNotHandedOutForEver(t *testing.T) {
 	for i := range 2 {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ { // as a supervisor does
-				_ = process(t, "worker", fmt.Sprintf("w%d.%d", i, n), s.URL, "5ms").Wait()
+				cmd := process(t, "worker", fmt.Sprintf("w%d.%d", i, n), s.URL, "5ms")
+				stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+				_ = cmd.Wait()
+				stop()
 			}
 		})
 	}
+	defer wg.Wait()
+	defer cancel()
 	got := collect(t, b, 21, 60*time.Second)
-	cancel()
 	if r := got["bad"]; !strings.Contains(r.Failed, "not heard of again") || r.Attempts != 5 {
 		t.Errorf("the job that kills its workers: %+v", r)
 	}
