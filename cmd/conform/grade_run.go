@@ -142,6 +142,9 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 	if cmd.Flags().Changed("jobs") && f.jobs < 0 || f.jobs == 0 && f.queue.URL == "" && cmd.Flags().Changed("jobs") {
 		return fmt.Errorf("--jobs %d: write a number from 1 on, or name a --queue whose workers do it", f.jobs)
 	}
+	if f.seed < 0 {
+		return fmt.Errorf("--seed %d: write a number from 1 on", f.seed)
+	}
 	if f.queue.URL == "" && f.jobs == 0 {
 		f.jobs = runtime.NumCPU()
 	}
@@ -156,21 +159,30 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 	if plan.Program, err = ownDigest(); err != nil {
 		return kitError{err}
 	}
-	if err := os.MkdirAll(f.out, 0o755); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
-	if plan.Seed, err = seedOf(f.out, f.seed); err != nil {
-		return fmt.Errorf("--out: %w", err)
-	}
 	if here := sandbox.Probe().Tier; plan.Tier != "" && f.jobs > 0 && !here.Meets(plan.Tier) {
 		return fmt.Errorf("--require-tier %s: this machine can do %s: conform doctor says what is missing", plan.Tier, here)
 	}
-	tally, err := gradeAll(cmd.Context(), plan, f, stderr)
-	if err != nil && !interrupted(cmd.Context()) {
-		if errors.Is(err, ledger.ErrLocked) {
+	if err := apart(f.out, folder, f.one); err != nil {
+		return err
+	}
+	out, err := batch.Open(f.out)
+	if err != nil {
+		return fmt.Errorf("--out %s: %w", f.out, err)
+	}
+	defer out.Close()
+	if plan.Seed, err = f.seedOf(); err != nil {
+		return fmt.Errorf("--out %s: %w", f.out, err)
+	}
+	if f.shard != "" {
+		if err := writeShard(f.out, f.shard); err != nil {
 			return fmt.Errorf("--out %s: %w", f.out, err)
 		}
-		return kitError{err}
+	}
+	tally, err := gradeAll(cmd.Context(), plan, out, f, stderr)
+	if err != nil && !interrupted(cmd.Context()) {
+		// What is known is worth writing all the same, if it can be.
+		_, _ = writeFeedback(plan, scheme, f, reports, stdout)
+		return kitError{fmt.Errorf("%w: nothing that was graded is lost, and the same command goes on from there", err)}
 	}
 	written, writeErr := writeFeedback(plan, scheme, f, reports, stdout)
 	if writeErr != nil {
@@ -180,7 +192,7 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 	switch {
 	case interrupted(cmd.Context()):
 		return exitError(130)
-	case tally.undecided > 0:
+	case len(tally.undecided) > 0:
 		return exitError(exitKit)
 	}
 	return nil
@@ -211,9 +223,12 @@ func (f *gradeFlags) submissions(path string) ([]submission.Found, error) {
 	if f.shard == "" {
 		return all, nil
 	}
-	var part, parts int
-	if n, err := fmt.Sscanf(f.shard+"\n", "%d/%d\n", &part, &parts); n != 2 || err != nil || part < 1 || part > parts {
+	part, parts, ok := shardOf(f.shard)
+	if !ok {
 		return nil, fmt.Errorf("--shard %s: write I/N with I from 1 to N, as in 2/8", quoted(f.shard))
+	}
+	if f.seed == 0 {
+		return nil, fmt.Errorf("--shard %s needs --seed, and the same for all parts: everybody's input is drawn from it", f.shard)
 	}
 	// By the name, not by its place: a machine that lacks one grades no other's.
 	return slices.DeleteFunc(all, func(s submission.Found) bool {
@@ -223,23 +238,98 @@ func (f *gradeFlags) submissions(path string) ([]submission.Found, error) {
 	}), nil
 }
 
+// apart says whether the folder of results is where submissions would be looked
+// for.
+func apart(out, folder string, one bool) error {
+	o, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	from, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	if in, err := filepath.Rel(from, o); err == nil && filepath.IsLocal(in) && (in == "." || one || !strings.HasPrefix(in, ".")) {
+		return fmt.Errorf("--out %s is in %s, and would be taken for a submission: name a folder elsewhere", out, folder)
+	}
+	return nil
+}
+
+// shardFile says which part of a batch a folder holds.
+const shardFile = "shard"
+
+func shardOf(text string) (part, parts int, ok bool) {
+	before, after, found := strings.Cut(text, "/")
+	part, err := strconv.Atoi(before)
+	parts, err2 := strconv.Atoi(after)
+	return part, parts, found && errors.Join(err, err2) == nil && part >= 1 && part <= parts
+}
+
+func writeShard(out, shard string) error {
+	path := filepath.Join(out, shardFile)
+	if before, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(before)) != shard {
+		return fmt.Errorf("it holds part %s: name another folder for part %s", strings.TrimSpace(string(before)), shard)
+	}
+	return ledger.WriteFile(path, func(w io.Writer) error { _, err := fmt.Fprintln(w, shard); return err })
+}
+
+// allParts says which part is missing where folders hold parts.
+func allParts(folders []string) error {
+	parts := 0
+	there := map[int]bool{}
+	for _, folder := range folders {
+		text, err := os.ReadFile(filepath.Join(folder, shardFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		part, of, ok := shardOf(strings.TrimSpace(string(text)))
+		switch {
+		case !ok:
+			return fmt.Errorf("%s does not say which part it is", filepath.Join(folder, shardFile))
+		case parts != 0 && of != parts:
+			return fmt.Errorf("%s is a part of %d, others are of %d: grade all with the same --shard …/N", folder, of, parts)
+		}
+		parts, there[part] = of, true
+	}
+	var missing []string
+	for part := 1; part <= parts; part++ {
+		if !there[part] {
+			missing = append(missing, fmt.Sprint(part))
+		}
+	}
+	if len(missing) > 0 {
+		more := ""
+		if len(missing) > 10 {
+			more, missing = fmt.Sprintf(" and %d more", len(missing)-10), missing[:10]
+		}
+		return fmt.Errorf("of %d parts there is none numbered %s%s: name their folders too", parts, strings.Join(missing, ", "), more)
+	}
+	return nil
+}
+
 // tally is what has come of a batch.
 type tally struct {
-	total, cached, undecided int
-	outcomes                 map[grade.Outcome]int
-	took                     time.Duration
+	total, cached int
+	outcomes      map[grade.Outcome]int
+	undecided     []string // who, in the order in which it became known
+	took          time.Duration
 }
 
 // gradeAll runs coordinator and, unless there are others, workers.
-func gradeAll(ctx context.Context, plan batch.Plan, f gradeFlags, stderr io.Writer) (*tally, error) {
+func gradeAll(ctx context.Context, plan batch.Plan, out *batch.Folder, f gradeFlags, stderr io.Writer) (*tally, error) {
 	t := &tally{total: len(plan.Submissions), outcomes: map[grade.Outcome]int{}}
 	level := slog.LevelError
 	if f.verbose {
 		level = slog.LevelInfo
 	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	screen := &screen{w: stderr}
 	options := f.queue
 	options.Name = "conform grade"
-	options.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	options.Log = slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: level}))
 	if options.URL == "" {
 		// The queue is disposable: what the ledger lacks is put in again.
 		folder := filepath.Join(plan.Out, ".queue")
@@ -254,51 +344,122 @@ func gradeAll(ctx context.Context, plan batch.Plan, f gradeFlags, stderr io.Writ
 		defer server.Close()
 		options.URL = server.URL
 	}
-	working, leave := context.WithCancel(ctx)
-	var workers sync.WaitGroup
-	defer workers.Wait()
-	defer leave()
-	if f.jobs > 0 {
-		private, err := os.MkdirTemp("", "conform-grade-")
-		if err != nil {
-			return t, err
-		}
-		defer func() { workers.Wait(); _ = sandbox.RemoveAll(private) }()
-		defer leave()
-		errors := io.Writer(io.Discard)
-		if f.verbose {
-			errors = stderr
-		}
-		workers.Go(func() { _ = superviseWorkers(working, errors, f.jobs, private, options) })
-	}
 	q, err := queue.Connect(ctx, options)
 	if err != nil {
 		return t, err
 	}
 	defer q.Close()
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	working, leave := context.WithCancel(ctx)
+	defer leave()
+	if f.jobs > 0 {
+		private, err := workerFolder("")
+		if err != nil {
+			return t, err
+		}
+		words := io.Writer(io.Discard)
+		if f.verbose {
+			words = screen
+		}
+		workers.Go(func() {
+			if err := superviseWorkers(working, words, f.jobs, "here", private, q, options.Access); err != nil {
+				fail(err)
+			}
+		})
+	}
 	began := time.Now()
-	progress := newProgress(stderr, t.total)
-	defer progress.Stop()
+	screen.begin(t.total)
+	defer screen.end()
 	done, fresh := 0, 0
-	err = batch.Grade(ctx, plan, q, func(e batch.Event) {
+	err = out.Grade(ctx, plan, q, func(e batch.Event) {
+		if e.Problem != nil {
+			fmt.Fprintf(screen, "conform: %s\n", oneLine(e.Problem.Error()))
+			return
+		}
 		done++
 		t.outcomes[e.Record.Outcome]++
 		if !e.Record.Final() {
-			t.undecided++
+			t.undecided = append(t.undecided, e.Name)
 		}
 		if e.Cached {
 			t.cached++
 		} else {
 			fresh++
 		}
-		left := ""
-		if fresh > 0 && e.Left > 0 {
-			left = fmt.Sprintf("about %s left", (time.Since(began) / time.Duration(fresh) * time.Duration(e.Left)).Round(time.Second))
-		}
-		progress.Update(done, t.undecided, []string{left})
+		screen.update(done, len(t.undecided), timeLeft(time.Since(began), fresh, e.Left))
 	})
 	t.took = time.Since(began)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
 	return t, err
+}
+
+// timeLeft guesses how long the rest takes, from how long so many took.
+func timeLeft(took time.Duration, done, left int) string {
+	if done == 0 || left == 0 || took < 2*time.Second {
+		return ""
+	}
+	return fmt.Sprintf("about %s left", (took / time.Duration(done) * time.Duration(left)).Round(time.Second))
+}
+
+// screen shows how far a batch has come, and what there is to say meanwhile.
+type screen struct {
+	mu           sync.Mutex
+	w            io.Writer
+	progress     *report.Progress // nil when there is none
+	total        int
+	done, failed int
+	left         string
+}
+
+func (s *screen) begin(total int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total = total
+	s.progress = newProgress(s.w, total)
+}
+
+func (s *screen) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.progress != nil {
+		s.progress.Stop()
+		s.progress = nil
+	}
+}
+
+func (s *screen) update(done, failed int, left string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done, s.failed, s.left = done, failed, left
+	s.show()
+}
+
+func (s *screen) show() {
+	if s.progress == nil {
+		return
+	}
+	var left []string
+	if s.left != "" {
+		left = []string{s.left}
+	}
+	s.progress.Update(s.done, s.failed, left)
+}
+
+// Write says something between two states of the progress.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.progress != nil {
+		s.progress.Stop()
+		defer func() {
+			s.progress = newProgress(s.w, s.total)
+			s.show()
+		}()
+	}
+	return s.w.Write(p)
 }
 
 // show says what a batch came to.
@@ -321,8 +482,17 @@ func (t *tally) show(w io.Writer, plan batch.Plan, written []string) {
 	for _, line := range written {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
-	if t.undecided > 0 {
-		fmt.Fprintf(w, "%d could not be decided, which is not their doing and no zero: mend what the class page names, and run the same command again\n", t.undecided)
+	if n := len(t.undecided); n > 0 {
+		names, more := t.undecided, ""
+		if len(names) > 10 {
+			names, more = names[:10], fmt.Sprintf(" and %d more", n-10)
+		}
+		shown := make([]string, len(names))
+		for i, name := range names {
+			shown[i] = quoted(name)
+		}
+		fmt.Fprintf(w, "%d could not be decided, which is not their doing and no zero: %s%s\n", n, strings.Join(shown, ", "), more)
+		fmt.Fprintln(w, "the class page names the causes: mend them, and run the same command again")
 	} else if done < t.total {
 		fmt.Fprintln(w, "the same command goes on where this one ended")
 	}
@@ -428,8 +598,8 @@ func ownDigest() (string, error) {
 }
 
 // seedOf is the seed of a folder: the same again for whoever does not say.
-func seedOf(out string, given int64) (int64, error) {
-	path := filepath.Join(out, "seed")
+func (f *gradeFlags) seedOf() (int64, error) {
+	path, given := filepath.Join(f.out, "seed"), f.seed
 	if given == 0 {
 		text, err := os.ReadFile(path)
 		switch {
@@ -443,9 +613,6 @@ func seedOf(out string, given int64) (int64, error) {
 			}
 			return given, nil
 		}
-	}
-	if given < 0 {
-		return 0, fmt.Errorf("--seed %d: write a number from 1 on", given)
 	}
 	return given, ledger.WriteFile(path, func(w io.Writer) error { _, err := fmt.Fprintln(w, given); return err })
 }
@@ -578,10 +745,15 @@ them. A result that was decided goes before one that was not.
 			if plan.Due, err = timeOf("--due", f.due); err != nil {
 				return err
 			}
-			if err := os.MkdirAll(f.out, 0o755); err != nil {
-				return fmt.Errorf("--out: %w", err)
+			if err := allParts(args); err != nil {
+				return err
 			}
-			records, err := batch.Merge(f.out, args)
+			out, err := batch.Open(f.out)
+			if err != nil {
+				return fmt.Errorf("--out %s: %w", f.out, err)
+			}
+			defer out.Close()
+			records, err := out.Merge(args)
 			if err != nil {
 				return err
 			}
@@ -590,7 +762,7 @@ them. A result that was decided goes before one that was not.
 				plan.Submissions = append(plan.Submissions, submission.Found{Name: r.Name})
 				t.outcomes[r.Outcome]++
 				if !r.Final() {
-					t.undecided++
+					t.undecided = append(t.undecided, r.Name)
 				}
 			}
 			written, err := writeFeedback(plan, scheme, f, reports, cmd.OutOrStdout())
@@ -598,7 +770,7 @@ them. A result that was decided goes before one that was not.
 				return kitError{err}
 			}
 			t.show(cmd.OutOrStdout(), plan, written)
-			if t.undecided > 0 {
+			if len(t.undecided) > 0 {
 				return exitError(exitKit)
 			}
 			return nil

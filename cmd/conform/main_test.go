@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,8 +20,18 @@ import (
 	"conform/suites"
 )
 
+// programs are what this test is when it is called by another name.
+var programs = map[string]func(){"conform": main}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"conform": main})
+	// A worker that conform starts is started by the path of its program, which
+	// may be that of this test: it must never run the tests, which would start
+	// workers, and so on until the machine is full.
+	if len(os.Args) > 1 && os.Args[1] == "worker" {
+		main()
+		return
+	}
+	testscript.Main(m, programs)
 }
 
 // The command line as its users see it: standard output, standard error and
@@ -44,6 +55,11 @@ func TestScripts(t *testing.T) {
 				env.Defer(func() { server.Close() })
 				env.Setenv(strings.ToUpper(protocol), ln.Addr().String())
 			}
+			self, err := exec.LookPath("conform")
+			if err != nil {
+				return err
+			}
+			env.Setenv("SELF", self)
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				return err
@@ -57,6 +73,7 @@ func TestScripts(t *testing.T) {
 			"within":      within,
 			"exists-soon": existsSoon,
 			"keeps":       keeps,
+			"for-self":    forSelf,
 		},
 	})
 }
@@ -85,14 +102,22 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// exists-soon PATH waits for a file that another process makes.
+// exists-soon PATTERN waits for a file that another process makes.
 func existsSoon(ts *testscript.TestScript, neg bool, args []string) {
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+		if found, err := filepath.Glob(ts.MkAbs(args[0])); err == nil && found != nil {
 			return
 		} else if time.Now().After(end) {
 			ts.Fatalf("%s does not come", args[0])
 		}
+	}
+}
+
+// for-self FILE… has SELF in files be this program.
+func forSelf(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		text := strings.ReplaceAll(ts.ReadFile(file), "SELF", ts.Getenv("SELF"))
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
 	}
 }
 

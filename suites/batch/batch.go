@@ -11,9 +11,12 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"conform/suites/feedback"
@@ -54,58 +57,154 @@ const (
 	gradeFolder = "grades"
 )
 
-// Grade has every submission of a plan graded by the workers of a queue, and calls
-// each once for every one. Whatever the ledger has is not done again.
+// Folder is what a batch keeps: its ledger, and the grades.
+type Folder struct {
+	path   string
+	ledger *ledger.Ledger
+}
+
+// Open opens a folder, or makes it. While it is open, nobody else can.
+func Open(path string) (*Folder, error) {
+	if err := os.MkdirAll(filepath.Join(path, gradeFolder), 0o755); err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(filepath.Join(path, ledgerFile), strings.ToLower(rand.Text()))
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{path: path, ledger: l}
+	if err := f.sweep(); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// sweep takes away what was left by one that was killed.
+func (f *Folder) sweep() error {
+	left, err := os.ReadDir(f.path)
+	for _, e := range left {
+		if strings.HasPrefix(e.Name(), taking) {
+			err = errors.Join(err, sandbox.RemoveAll(filepath.Join(f.path, e.Name())))
+		}
+	}
+	return errors.Join(err, ledger.Sweep(f.path), ledger.Sweep(filepath.Join(f.path, gradeFolder)))
+}
+
+// Close lets others open it.
+func (f *Folder) Close() error { return f.ledger.Close() }
+
+// Grade has every submission of a plan graded by the workers of a queue, and tells
+// each of every one. Whatever the ledger has is not done again. Events are told one
+// after the other.
 //
 // When it is ended before, what is in the ledger stays, and the same plan goes on
 // from there.
-func Grade(ctx context.Context, plan Plan, q *queue.Queue, each func(Event)) error {
+func (f *Folder) Grade(ctx context.Context, plan Plan, q *queue.Queue, each func(Event)) error {
 	scheme, err := readScheme(plan.Rubric)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(plan.Out, gradeFolder), 0o755); err != nil {
-		return err
-	}
-	l, err := ledger.Open(filepath.Join(plan.Out, ledgerFile), strings.ToLower(rand.Text()))
+	shared, err := json.Marshal(settings{Rubric: plan.Rubric, Seed: plan.Seed, Due: plan.Due, Tier: plan.Tier, Show: plan.Show, Tool: plan.Tool})
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	store, err := q.Batch(ctx, l.Batch)
+	store, err := q.Batch(ctx, f.ledger.Batch, kind(plan.Tool, plan.Tier))
 	if err != nil {
 		return err
 	}
-	c := &coordinator{plan: plan, scheme: scheme, ledger: l, store: store, each: each, left: len(plan.Submissions), waiting: map[string][]*pending{}}
+	sum := sha256.Sum256(shared)
+	c := &coordinator{plan: plan, scheme: scheme, folder: f, ledger: f.ledger, queue: q, store: store, shared: shared,
+		// By what they hold: jobs of the same batch, under another rubric, may be
+		// in the queue still.
+		settings: "settings/" + hex.EncodeToString(sum[:]),
+		each:     each, left: len(plan.Submissions), waiting: map[string][]*pending{}, early: map[string]queue.Result{}, uses: map[string]int{}, room: make(chan struct{}, inFlight)}
 	if err := c.run(ctx); err != nil {
 		return err
 	}
-	return store.Forget(ctx)
+	// All is on the disk here: what cannot be taken out of the queue ends by age.
+	ctx, enough := context.WithTimeout(ctx, forgetting)
+	defer enough()
+	if err := store.Forget(ctx); err != nil {
+		each(Event{Problem: fmt.Errorf("all is graded, and the queue keeps what is left of it for a while: %w", err)})
+	}
+	return nil
 }
+
+const (
+	inFlight   = 1000             // submissions in the queue at a time, whose copies it keeps
+	lookEvery  = 10 * time.Second // without a result, the coordinator asks why
+	forgetting = 10 * time.Second // and does not wait longer for the queue to be cleaned up
+	taking     = ".taking-"       // begins the names of folders that submissions are copied to
+)
 
 // pending is a submission that is being graded somewhere.
 type pending struct {
+	found submission.Found
 	about grade.Submission
 	key   string
 	began time.Time
 }
 
 type coordinator struct {
-	plan    Plan
-	scheme  *grade.Scheme
-	ledger  *ledger.Ledger
-	store   *queue.Batch
+	plan     Plan
+	scheme   *grade.Scheme
+	folder   *Folder
+	ledger   *ledger.Ledger
+	queue    *queue.Queue
+	store    *queue.Batch
+	shared   []byte        // the settings
+	settings string        // their name in the store
+	room     chan struct{} // in the queue
+
+	mu      sync.Mutex
 	each    func(Event)
 	left    int
-	waiting map[string][]*pending // by the key of their job
+	news    int                     // counts results
+	waiting map[string][]*pending   // by the key of their job, which is in the queue
+	early   map[string]queue.Result // by the key of a job that nobody waits for yet: a run before had it done
+	uses    map[string]int          // of a submission's digest, by jobs that wait
 }
 
+// errDone ends what goes on beside each other.
+var errDone = errors.New("all is done")
+
 func (c *coordinator) run(ctx context.Context) error {
-	shared, err := json.Marshal(settings{Rubric: c.plan.Rubric, Seed: c.plan.Seed, Due: c.plan.Due, Tier: c.plan.Tier, Show: c.plan.Show, Tool: c.plan.Tool})
-	if err != nil {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var together sync.WaitGroup
+	together.Go(func() {
+		err := c.store.Results(ctx, func(r queue.Result) (bool, error) {
+			more, err := c.take(ctx, r)
+			return more, err
+		})
+		if err == nil {
+			err = errDone
+		}
+		end(err)
+	})
+	together.Go(func() {
+		if err := c.watch(ctx); err != nil {
+			end(err)
+		}
+	})
+	if err := c.submitAll(ctx); err != nil {
+		end(err)
+	}
+	c.mu.Lock()
+	if c.left == 0 {
+		end(errDone)
+	}
+	c.mu.Unlock()
+	together.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, errDone) {
 		return err
 	}
-	if err := c.store.Put(ctx, settingsName, opener(shared)); err != nil {
+	return nil
+}
+
+func (c *coordinator) submitAll(ctx context.Context) error {
+	if err := c.store.Put(ctx, c.settings, opener(c.shared)); err != nil {
 		return err
 	}
 	for _, found := range c.plan.Submissions {
@@ -113,13 +212,114 @@ func (c *coordinator) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.left == 0 {
+	return nil
+}
+
+// watch asks, whenever nothing has come for a while, whether anybody works, and
+// whether all that is waited for is in the queue.
+func (c *coordinator) watch(ctx context.Context) error {
+	var before queue.Look
+	seen, said := -1, ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(lookEvery):
+		}
+		c.mu.Lock()
+		news, keys := c.news, slices.Sorted(maps.Keys(c.waiting))
+		c.mu.Unlock()
+		if news != seen || len(keys) == 0 {
+			seen, before = news, queue.Look{}
+			continue
+		}
+		if there, err := c.queue.Workers(ctx, time.Second); err == nil {
+			if text := c.nobody(there); text != said {
+				if said = text; text != "" {
+					c.problem(errors.New(text))
+				}
+			}
+		}
+		look, err := c.store.Look(ctx, keys)
+		if err != nil {
+			if ctx.Err() == nil {
+				c.problem(fmt.Errorf("the queue cannot be asked: %w", err))
+			}
+			continue
+		}
+		for _, key := range look.Stuck {
+			if !slices.Contains(before.Stuck, key) {
+				continue
+			}
+			if err := c.store.Fail(ctx, key, "workers took it time and again, and none was heard of again", queue.DefaultAttempts); err != nil && ctx.Err() == nil {
+				c.problem(err)
+			}
+		}
+		for _, key := range look.Lost {
+			if !slices.Contains(before.Lost, key) {
+				continue
+			}
+			if err := c.again(ctx, key); err != nil {
+				return err
+			}
+		}
+		before = look
+	}
+}
+
+// nobody says why nobody works, if nobody does.
+func (c *coordinator) nobody(there []queue.Present) string {
+	mine := kind(c.plan.Tool, c.plan.Tier)
+	var others []string
+	for _, p := range there {
+		if slices.Contains(p.Kinds, mine) {
+			return ""
+		}
+		others = append(others, fmt.Sprintf("%s is %s", p.Name, p.About))
+	}
+	wanted := fmt.Sprintf("the submissions wait for a worker: start conform worker with the same --queue (%s)", about(c.plan.Tool, c.plan.Tier))
+	if len(others) == 0 {
+		return wanted
+	}
+	slices.Sort(others)
+	more := ""
+	if len(others) > 3 {
+		more, others = fmt.Sprintf(" and %d more", len(others)-3), others[:3]
+	}
+	return fmt.Sprintf("%s; those that are there cannot do it: %s%s", wanted, strings.Join(others, ", "), more)
+}
+
+func (c *coordinator) problem(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.each(Event{Problem: err, Left: c.left})
+}
+
+// again puts a job in that the queue has lost.
+func (c *coordinator) again(ctx context.Context, key string) error {
+	c.mu.Lock()
+	waiting := c.waiting[key]
+	c.mu.Unlock()
+	if len(waiting) == 0 {
 		return nil
 	}
-	return c.store.Results(ctx, func(r queue.Result) (bool, error) {
-		err := c.take(ctx, r)
-		return c.left > 0, err
-	})
+	if err := c.store.Put(ctx, c.settings, opener(c.shared)); err != nil {
+		return err
+	}
+	p := waiting[0]
+	folder, err := os.MkdirTemp(c.plan.Out, taking)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sandbox.RemoveAll(folder) }()
+	taken, err := submission.Take(ctx, p.found.Path, folder, submission.DefaultLimits)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil || taken.Digest != p.about.Digest {
+		return c.store.Fail(ctx, key, "it was lost on its way, and is not what it was when it was sent", 1)
+	}
+	return c.offer(ctx, key, p.about, taken)
 }
 
 func opener(data []byte) func() (io.ReadCloser, error) {
@@ -129,49 +329,70 @@ func opener(data []byte) func() (io.ReadCloser, error) {
 // submit finds out whether a submission has to be graded, and puts it in the queue
 // if it has.
 func (c *coordinator) submit(ctx context.Context, found submission.Found) error {
-	folder, err := os.MkdirTemp(c.plan.Out, ".taking-")
+	folder, err := os.MkdirTemp(c.plan.Out, taking)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = sandbox.RemoveAll(folder) }()
-	p := &pending{about: grade.Submission{Name: found.Name}, began: time.Now()}
+	p := &pending{found: found, about: grade.Submission{Name: found.Name}, began: time.Now()}
 	if at, known := c.plan.Submitted[found.Name]; known {
 		p.about.Submitted = &at
 	}
 	taken, err := submission.Take(ctx, found.Path, folder, submission.DefaultLimits)
 	var problem *submission.Problem
-	if errors.As(err, &problem) {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &problem):
 		p.about.Digest = "none"
 		p.key = c.key(p.about, string(problem.Code))
-		if r, ok := c.ledger.Last(found.Name, p.key); ok {
-			c.tell(Event{Name: found.Name, Record: &r, Cached: true})
-			return nil
-		}
-		return c.settle(p, grade.Unreadable, &grade.Cause{Code: string(problem.Code), Owner: grade.OfSubmission, Message: problem.Message, Hint: problem.Hint}, queue.Result{Attempts: 1})
-	} else if err != nil {
+		return c.decide(p, grade.Unreadable, &grade.Cause{Code: string(problem.Code), Owner: grade.OfSubmission, Message: problem.Message, Hint: problem.Hint})
+	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("submission %q: %w", found.Name, err)
+	case err != nil:
+		// This one alone: the others can be graded.
+		p.about.Digest = "none"
+		p.key = c.key(p.about, "not-taken")
+		return c.decide(p, grade.Undecided, &grade.Cause{Code: "not-taken", Owner: grade.OfInfrastructure,
+			Message: "it cannot be read: " + err.Error(), Hint: "see that it can be read here, and run the same command again"})
 	}
 	p.about.Digest = taken.Digest
 	p.key = c.key(p.about, "")
-	before, known := c.ledger.Last(found.Name, p.key)
-	if known && before.Final() {
-		c.tell(Event{Name: found.Name, Record: &before, Cached: true})
-		return nil
-	}
-	// The same work, judged in the same way: what it earned is known.
-	if same, ok := c.ledger.Graded(p.key); ok {
-		if g, err := readGrade(filepath.Join(c.plan.Out, same.File)); err == nil {
-			return c.record(p, g, queue.Result{Attempts: same.Attempts, Worker: same.Worker}, true)
-		}
+	if known, err := c.known(p); known || err != nil {
+		return err
 	}
 	// What was not decided is another job than before: a result of that stands.
 	at := fmt.Sprintf("%s-%d", p.key, c.ledger.Count(found.Name, p.key))
+	c.mu.Lock()
 	first := len(c.waiting[at]) == 0
-	c.waiting[at] = append(c.waiting[at], p)
+	if !first {
+		c.waiting[at] = append(c.waiting[at], p)
+	}
+	c.mu.Unlock()
 	if !first {
 		return nil
 	}
-	err = c.store.Put(ctx, submissionName(taken.Digest), func() (io.ReadCloser, error) {
+	select {
+	case c.room <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	c.mu.Lock()
+	c.waiting[at] = append(c.waiting[at], p)
+	c.uses[taken.Digest]++
+	if r, done := c.early[at]; done {
+		delete(c.early, at)
+		_, err := c.taken(ctx, r)
+		c.mu.Unlock()
+		return err
+	}
+	c.mu.Unlock()
+	return c.offer(ctx, at, p.about, taken)
+}
+
+// offer puts a job in the queue.
+func (c *coordinator) offer(ctx context.Context, key string, about grade.Submission, taken submission.Taken) error {
+	err := c.store.Put(ctx, submissionName(taken.Digest), func() (io.ReadCloser, error) {
 		r, w := io.Pipe()
 		go func() { w.CloseWithError(submission.Pack(ctx, taken.Dir, w)) }()
 		return r, nil
@@ -179,11 +400,51 @@ func (c *coordinator) submit(ctx context.Context, found submission.Found) error 
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(job{p.about})
+	data, err := json.Marshal(job{about, c.settings})
 	if err != nil {
 		return err
 	}
-	return c.store.Submit(ctx, at, data)
+	return c.store.Submit(ctx, key, data)
+}
+
+// known tells of a submission that the ledger has a grade for.
+func (c *coordinator) known(p *pending) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if before, ok := c.ledger.Last(p.about.Name, p.key); ok && before.Final() {
+		if _, err := readGrade(filepath.Join(c.plan.Out, before.File)); err == nil {
+			return true, c.stands(before)
+		}
+	}
+	// The same work, judged in the same way: what it earned is known.
+	if same, ok := c.ledger.Graded(p.key); ok {
+		if g, err := readGrade(filepath.Join(c.plan.Out, same.File)); err == nil {
+			return true, c.record(p, g, queue.Result{Attempts: same.Attempts, Worker: same.Worker}, true)
+		}
+	}
+	return false, nil
+}
+
+// stands tells of a record from before. It is the newest of its submission again:
+// that is the one which is shown.
+func (c *coordinator) stands(r ledger.Record) error {
+	if newest, _ := c.ledger.Newest(r.Name); newest.Key != r.Key {
+		if err := c.ledger.Append(r); err != nil {
+			return err
+		}
+	}
+	c.tell(Event{Name: r.Name, Record: &r, Cached: true})
+	return nil
+}
+
+// decide records a submission that never reached a worker.
+func (c *coordinator) decide(p *pending, outcome grade.Outcome, cause *grade.Cause) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r, ok := c.ledger.Last(p.about.Name, p.key); ok && r.Final() {
+		return c.stands(r)
+	}
+	return c.settle(p, outcome, cause, queue.Result{Attempts: 1})
 }
 
 // key is of everything that a grade follows from.
@@ -204,22 +465,35 @@ func (c *coordinator) key(about grade.Submission, problem string) string {
 }
 
 // take takes what a worker says.
-func (c *coordinator) take(ctx context.Context, r queue.Result) error {
+func (c *coordinator) take(ctx context.Context, r queue.Result) (more bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.taken(ctx, r)
+}
+
+func (c *coordinator) taken(ctx context.Context, r queue.Result) (more bool, err error) {
 	waiting := c.waiting[r.Key]
-	delete(c.waiting, r.Key)
+	c.news++
 	if len(waiting) == 0 {
-		return nil // of a run before, and in the ledger
+		c.early[r.Key] = r // or it is in the ledger
+		return c.left > 0, nil
 	}
+	delete(c.waiting, r.Key)
+	defer func() { <-c.room }()
 	cause := &grade.Cause{Code: "not-graded", Owner: grade.OfInfrastructure, Message: r.Failed,
 		Hint: "it says nothing about the submission: mend the machine, and run the same command again"}
+	digest := waiting[0].about.Digest
 	var g grade.Grade
 	if r.Failed == "" {
 		data, err := read(ctx, c.store, string(r.Data))
 		if err == nil {
 			g, err = unpackGrade(data)
 		}
+		if err == nil && g.Submission.Digest != digest {
+			err = errors.New("it is of another submission")
+		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 		if err == nil {
 			cause = nil
@@ -235,13 +509,18 @@ func (c *coordinator) take(ctx context.Context, r queue.Result) error {
 			err = c.record(p, g, r, false)
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
+	// What is left of it would go with the batch, which may be large.
 	if r.Failed == "" {
-		_ = c.store.Delete(ctx, string(r.Data)) // it goes with the batch otherwise
+		_ = c.store.Delete(ctx, string(r.Data))
 	}
-	return nil
+	if c.uses[digest]--; c.uses[digest] == 0 {
+		delete(c.uses, digest)
+		_ = c.store.Delete(ctx, submissionName(digest))
+	}
+	return c.left > 0, nil
 }
 
 // settle records a submission that no server was tested of.
@@ -254,8 +533,9 @@ func (c *coordinator) settle(p *pending, outcome grade.Outcome, cause *grade.Cau
 // record writes a grade, and then the ledger: what stands there is on the disk.
 func (c *coordinator) record(p *pending, g grade.Grade, r queue.Result, cached bool) error {
 	g.Submission.Name, g.Submission.Submitted = p.about.Name, p.about.Submitted
-	entry := ledger.Record{Name: p.about.Name, Key: p.key, Outcome: g.Outcome, Score: g.Score, Max: g.Max,
-		File: filepath.Join(gradeFolder, FileName(p.about.Name)+".json"), Attempts: r.Attempts, Worker: r.Worker, At: time.Now().UTC()}
+	// By key as well: a grade by another rubric or seed is not written over.
+	entry := ledger.Record{Name: p.about.Name, Key: p.key, Outcome: g.Outcome, Open: !feedback.Decided(g), Score: g.Score, Max: g.Max,
+		File: path.Join(gradeFolder, FileName(p.about.Name)+"."+p.key[:8]+".json"), Attempts: r.Attempts, Worker: r.Worker, At: time.Now().UTC()}
 	if g.Cause != nil {
 		entry.Owner, entry.Code = g.Cause.Owner, g.Cause.Code
 	}
@@ -324,6 +604,7 @@ func ReadGrades(out string) (list []grade.Grade, err error) {
 		}
 		newest[r.Name] = r
 	}
+	slices.Sort(names)
 	for _, name := range names {
 		g, err := readGrade(filepath.Join(out, newest[name].File))
 		if err != nil {
@@ -334,11 +615,11 @@ func ReadGrades(out string) (list []grade.Grade, err error) {
 	return list, nil
 }
 
-// Merge puts the results of several folders into one, and returns them in the
+// Merge puts the results of several folders into this one, and returns them in the
 // order of their names. A result that was decided goes before one that was not,
 // and the newer of two that agree before the older; two that do not agree are an
-// error.
-func Merge(out string, from []string) ([]ledger.Record, error) {
+// error, and so are parts that were graded by another rubric or on other input.
+func (f *Folder) Merge(from []string) ([]ledger.Record, error) {
 	best := map[string]ledger.Record{}
 	where := map[string]string{}
 	for _, folder := range from {
@@ -346,43 +627,49 @@ func Merge(out string, from []string) ([]ledger.Record, error) {
 		if err != nil {
 			return nil, err
 		}
+		newest := map[string]ledger.Record{}
 		for _, r := range records {
-			before, known := best[r.Name]
+			newest[r.Name] = r
+		}
+		for name, r := range newest {
+			before, known := best[name]
 			switch {
-			case known && where[r.Name] != folder && before.Final() && r.Final() && (before.Score != r.Score || before.Max != r.Max):
-				return nil, fmt.Errorf("submission %q has %v of %v in %s, and %v of %v in %s: grade it in one place", r.Name, before.Score, before.Max, where[r.Name], r.Score, r.Max, folder)
-			case known && before.Final() && !r.Final():
+			case known && before.Final() && r.Final() && (before.Score != r.Score || before.Max != r.Max):
+				return nil, fmt.Errorf("submission %q has %v of %v in %s, and %v of %v in %s: grade it in one place", name, before.Score, before.Max, where[name], r.Score, r.Max, folder)
+			case known && before.Final() && !r.Final(), known && before.Final() == r.Final() && before.At.After(r.At):
 				continue
 			}
-			best[r.Name], where[r.Name] = r, folder
+			best[name], where[name] = r, folder
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(out, gradeFolder), 0o755); err != nil {
-		return nil, err
-	}
-	l, err := ledger.Open(filepath.Join(out, ledgerFile), strings.ToLower(rand.Text()))
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
+	names := slices.Sorted(maps.Keys(best))
 	var merged []ledger.Record
-	for _, name := range slices.Sorted(maps.Keys(best)) {
+	var first grade.Grade
+	for _, name := range names {
 		r := best[name]
-		merged = append(merged, r)
-		if last, ok := l.Last(r.Name, r.Key); ok && last == r {
-			continue
-		}
 		g, err := readGrade(filepath.Join(where[name], r.File))
 		if err != nil {
 			return nil, err
 		}
-		err = ledger.WriteFile(filepath.Join(out, r.File), func(w io.Writer) error {
+		switch {
+		case first.Schema == "":
+			first = g
+		case g.Rubric.Digest != first.Rubric.Digest:
+			return nil, fmt.Errorf("%s was graded by another rubric than %s: grade both by the same", where[name], where[names[0]])
+		case g.Seed != first.Seed:
+			return nil, fmt.Errorf("%s was graded on other input than %s, with seed %d and not %d: grade both with the same --seed", where[name], where[names[0]], g.Seed, first.Seed)
+		}
+		merged = append(merged, r)
+		if last, ok := f.ledger.Newest(r.Name); ok && last == r {
+			continue
+		}
+		err = ledger.WriteFile(filepath.Join(f.path, r.File), func(w io.Writer) error {
 			return feedback.Write("json", w, g, feedback.Options{Audience: feedback.Instructor})
 		})
 		if err != nil {
 			return nil, err
 		}
-		if err := l.Append(r); err != nil {
+		if err := f.ledger.Append(r); err != nil {
 			return nil, err
 		}
 	}

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -117,11 +118,11 @@ func plan(t *testing.T, found []submission.Found) Plan {
 // run grades with workers of this process, and returns how each came out.
 func run(t *testing.T, p Plan, workers int) map[string]Event {
 	t.Helper()
-	return runBy(t, p, workers, p.Tool)
+	return runIn(t, p, workers, t.TempDir())
 }
 
-// runBy is run with workers of another version.
-func runBy(t *testing.T, p Plan, workers int, tool report.Tool) map[string]Event {
+// runIn is run with workers that keep their copies in a folder.
+func runIn(t *testing.T, p Plan, workers int, folder string) map[string]Event {
 	t.Helper()
 	s, err := queue.StartServer(t.TempDir(), "a-token")
 	if err != nil {
@@ -130,10 +131,9 @@ func runBy(t *testing.T, p Plan, workers int, tool report.Tool) map[string]Event
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	options := queue.Options{URL: s.URL, Attempts: 2, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	options := queue.Options{Access: queue.Access{URL: s.URL}, Attempts: 2, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	folder := t.TempDir()
 	working, leave := context.WithCancel(ctx)
 	defer leave()
 	for i := range workers {
@@ -143,7 +143,7 @@ func runBy(t *testing.T, p Plan, workers int, tool report.Tool) map[string]Event
 		}
 		wg.Go(func() {
 			defer q.Close()
-			_ = Work(working, q, WorkerOptions{Name: fmt.Sprintf("w%d", i), Folder: folder, Tool: tool})
+			_ = Work(working, q, WorkerOptions{Name: fmt.Sprintf("w%d", i), Folder: folder, Tool: p.Tool})
 		})
 	}
 	q, err := queue.Connect(ctx, options)
@@ -151,8 +151,23 @@ func runBy(t *testing.T, p Plan, workers int, tool report.Tool) map[string]Event
 		t.Fatal(err)
 	}
 	defer q.Close()
+	return grading(t, ctx, p, q)
+}
+
+// grading is the coordinator's part.
+func grading(t *testing.T, ctx context.Context, p Plan, q *queue.Queue) map[string]Event {
+	t.Helper()
+	folder, err := Open(p.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
 	got := map[string]Event{}
-	err = Grade(ctx, p, q, func(e Event) {
+	err = folder.Grade(ctx, p, q, func(e Event) {
+		if e.Problem != nil {
+			t.Log(e.Problem)
+			return
+		}
 		if _, twice := got[e.Name]; twice {
 			t.Errorf("%s has two results", e.Name)
 		}
@@ -228,7 +243,12 @@ func TestEverySubmissionIsGradedOnce(t *testing.T) {
 func TestWhatWasNotDecidedIsGradedWhenAskedAgain(t *testing.T) {
 	t.Parallel()
 	p := plan(t, handIn(t, map[string]string{"ann": ""}))
-	if r := runBy(t, p, 1, report.Tool{Name: "conform", Version: "another"})["ann"].Record; r.Outcome != grade.Undecided || r.Owner != grade.OfInfrastructure {
+	// A machine that cannot do anything.
+	broken := t.TempDir()
+	if err := os.Mkdir(filepath.Join(broken, "gate.lock"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if r := runIn(t, p, 1, broken)["ann"].Record; r.Outcome != grade.Undecided || r.Owner != grade.OfInfrastructure {
 		t.Fatalf("%+v", r)
 	}
 	if r := run(t, p, 1)["ann"].Record; r.Outcome != grade.Graded || r.Score != 10 {
@@ -264,5 +284,200 @@ func TestFileNamesAreSafeAndDifferent(t *testing.T) {
 		if strings.ContainsAny(file, "/\\\n ") || len(file) > 100 || file == "" {
 			t.Errorf("%q becomes %q", name, file)
 		}
+	}
+}
+
+// Back to the rubric from before: its grades stand, and not those since.
+func TestAnEarlierRubricHasItsOwnGrades(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"ann": "read-is-a-question"}))
+	score := func() float64 {
+		t.Helper()
+		grades, err := ReadGrades(p.Out)
+		if err != nil || len(grades) != 1 {
+			t.Fatalf("%d grades, %v", len(grades), err)
+		}
+		return grades[0].Score
+	}
+	first := p.Rubric
+	if run(t, p, 1); score() != 6 {
+		t.Errorf("score %v", score())
+	}
+	p.Rubric = []byte(strings.Replace(string(first), "points: 6", "points: 5", 1))
+	if run(t, p, 1); score() != 5 {
+		t.Errorf("by the second rubric: score %v", score())
+	}
+	p.Rubric = first
+	if e := run(t, p, 0)["ann"]; !e.Cached || score() != 6 {
+		t.Errorf("by the first again: %+v, score %v", e, score())
+	}
+}
+
+// A queue that outlives its coordinator has jobs and settings from before.
+func TestWhatTheQueueHasFromBeforeGradesNobodyElse(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"ann": "read-is-a-question", "bob": ""}))
+	s, err := queue.StartServer(t.TempDir(), "a-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	q, err := queue.Connect(ctx, queue.Options{Access: queue.Access{URL: s.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	// It is gone before anybody works: all it wanted is in the queue.
+	soon, gone := context.WithTimeout(ctx, 2*time.Second)
+	defer gone()
+	folder, err := Open(p.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.Grade(soon, p, q, func(Event) {}); err == nil {
+		t.Fatal("graded by nobody")
+	}
+	folder.Close()
+	p.Rubric = []byte(strings.Replace(string(p.Rubric), "points: 6", "points: 5", 1))
+	working, leave := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = Work(working, q, WorkerOptions{Name: "w", Folder: t.TempDir(), Tool: p.Tool})
+	}()
+	defer func() { leave(); <-done }()
+	got := grading(t, ctx, p, q)
+	if a, b := got["ann"].Record.Score, got["bob"].Record.Score; a != 5 || b != 9 {
+		t.Errorf("ann %v, bob %v: want 5 and 9", a, b)
+	}
+}
+
+// What was done while nobody listened is known from the queue, and not done again.
+func TestResultsThatCameWhileNobodyListenedCount(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"ann": "", "bob": "read-is-a-question", "carl": "exits"}))
+	s, err := queue.StartServer(t.TempDir(), "a-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	q, err := queue.Connect(ctx, queue.Options{Access: queue.Access{URL: s.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	folder, err := Open(p.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon, gone := context.WithTimeout(ctx, 2*time.Second)
+	defer gone()
+	if err := folder.Grade(soon, p, q, func(Event) {}); err == nil {
+		t.Fatal("graded by nobody")
+	}
+	folder.Close()
+	working, leave := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = Work(working, q, WorkerOptions{Name: "w", Folder: t.TempDir(), Tool: p.Tool})
+	}()
+	store, err := q.Batch(ctx, folder.ledger.Batch, kind(p.Tool, p.Tier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = store.Results(ctx, func(queue.Result) (bool, error) { n++; return n < 3, nil })
+	leave()
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := grading(t, ctx, p, q); len(got) != 3 || got["ann"].Record.Score != 10 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestNobodyElseOpensAFolderThatIsOpen(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	folder, err := Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(out); !errors.Is(err, ledger.ErrLocked) {
+		t.Errorf("error %v", err)
+	}
+	folder.Close()
+	// What was left by one that was killed goes.
+	left := []string{".taking-1/x", "grades/.writing-2", ".writing-3"}
+	for _, name := range left {
+		if err := errors.Join(os.MkdirAll(filepath.Join(out, filepath.Dir(name)), 0o755), os.WriteFile(filepath.Join(out, name), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if folder, err = Open(out); err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	for _, name := range left {
+		if _, err := os.Stat(filepath.Join(out, name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
+func TestAWorkerTakesAwayWhatADeadOneLeft(t *testing.T) {
+	t.Parallel()
+	shared := t.TempDir()
+	mine, release, err := claim(t.Context(), shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := filepath.Join(shared, "worker-DEAD")
+	if err := errors.Join(os.Mkdir(dead, 0o700), os.WriteFile(dead+".lock", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := claim(t.Context(), shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dead); err == nil {
+		t.Error("what a dead worker left is still there")
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Errorf("what a living one has was taken away: %v", err)
+	}
+	release()
+	second()
+	if left, _ := filepath.Glob(filepath.Join(shared, "worker-*")); left != nil {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestWorkersServeBatchesThatTheyCan(t *testing.T) {
+	t.Parallel()
+	one, other := report.Tool{Version: "v1.2+x y", Commit: "abc"}, report.Tool{Version: "v1.2+x y", Commit: "abd"}
+	if kind(one, "") != kind(one, sandbox.Basic) || kind(one, "") == kind(other, "") {
+		t.Errorf("%s, %s, %s", kind(one, ""), kind(one, sandbox.Basic), kind(other, ""))
+	}
+	for tier, want := range map[sandbox.Tier]int{sandbox.Basic: 1, sandbox.Namespaced: 2, sandbox.Strict: 3} {
+		if list := kinds(one, tier); len(list) != want || !slices.Contains(list, kind(one, tier)) {
+			t.Errorf("%s: %v", tier, list)
+		}
+	}
+	c := &coordinator{plan: Plan{Tool: one, Tier: sandbox.Strict}}
+	text := c.nobody([]queue.Present{{Name: "m1", About: about(other, sandbox.Strict), Kinds: kinds(other, sandbox.Strict)}})
+	for _, part := range []string{"start conform worker", "v1.2+x y (abc), tier strict", "m1 is conform v1.2+x y (abd)"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q lacks %q", text, part)
+		}
+	}
+	if text := c.nobody([]queue.Present{{Kinds: kinds(one, sandbox.Strict)}}); text != "" {
+		t.Errorf("there is one, and it says %q", text)
 	}
 }

@@ -5,12 +5,15 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"conform/suites"
@@ -31,14 +34,12 @@ type settings struct {
 	Tool   report.Tool  `json:"tool"`           // that workers must be
 }
 
-// names of what is in a batch's store.
-const settingsName = "settings"
-
 func submissionName(digest string) string { return "submission/" + digest }
 
 // job is one submission to be graded.
 type job struct {
 	Submission grade.Submission `json:"submission"`
+	Settings   string           `json:"settings"` // their name in the batch's store
 }
 
 // WorkerOptions say how a worker works.
@@ -46,6 +47,45 @@ type WorkerOptions struct {
 	Name   string // what the results say
 	Folder string // for private copies; all workers of a machine share it
 	Tool   report.Tool
+	Holds  func(receipt string) // see queue.Worker
+}
+
+// kind names the workers that may grade a batch: those of one version, on machines
+// that can box as well as it asks.
+func kind(tool report.Tool, tier sandbox.Tier) string {
+	if tier == "" {
+		tier = sandbox.Basic // every machine can
+	}
+	version := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, tool.Version)
+	sum := sha256.Sum256([]byte(tool.Version + "\x00" + tool.Commit))
+	return fmt.Sprintf("%.32s-%s-%s", version, hex.EncodeToString(sum[:4]), tier)
+}
+
+// kinds are those of the batches that a machine can grade.
+func kinds(tool report.Tool, here sandbox.Tier) (list []string) {
+	for _, tier := range []sandbox.Tier{sandbox.Basic, sandbox.Namespaced, sandbox.Strict} {
+		if here.Meets(tier) {
+			list = append(list, kind(tool, tier))
+		}
+	}
+	return list
+}
+
+// about says what a worker is, or has to be.
+func about(tool report.Tool, tier sandbox.Tier) string {
+	text := "conform " + tool.Version
+	if tool.Commit != "" {
+		text += fmt.Sprintf(" (%.12s)", tool.Commit)
+	}
+	if tier != "" {
+		text += ", tier " + string(tier)
+	}
+	return text
 }
 
 // Work grades what the queue hands out, one submission at a time, until the
@@ -54,8 +94,15 @@ func Work(ctx context.Context, q *queue.Queue, o WorkerOptions) error {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return err
 	}
-	w := &worker{options: o, machine: Machine{o.Folder}, batches: map[string]*Grader{}}
-	return q.Work(ctx, o.Name, func(ctx context.Context, j queue.Job) (result []byte, err error) {
+	private, release, err := claim(ctx, o.Folder)
+	if err != nil {
+		return err
+	}
+	defer release()
+	w := &worker{options: o, private: private, machine: Machine{o.Folder}}
+	here := sandbox.Probe().Tier
+	who := queue.Worker{Name: o.Name, Kinds: kinds(o.Tool, here), About: about(o.Tool, here), Holds: o.Holds}
+	return q.Work(ctx, who, func(ctx context.Context, j queue.Job) (result []byte, err error) {
 		err = w.machine.Share(ctx, func(alone func(context.Context, func() error) error) error {
 			result, err = w.do(ctx, j, alone)
 			return err
@@ -65,51 +112,54 @@ func Work(ctx context.Context, q *queue.Queue, o WorkerOptions) error {
 }
 
 type worker struct {
-	options WorkerOptions
-	machine Machine
-	batches map[string]*Grader
+	options  WorkerOptions
+	private  string
+	machine  Machine
+	settings string // that grader is of
+	grader   *Grader
 }
 
-// grader is how the submissions of a batch are graded here.
-func (w *worker) grader(ctx context.Context, j queue.Job) (*Grader, error) {
-	if g := w.batches[j.BatchID()]; g != nil {
-		return g, nil
+// prepare makes the grader for a job: that of the job before, mostly.
+func (w *worker) prepare(ctx context.Context, j queue.Job, name string) error {
+	if w.settings == name {
+		return nil
 	}
-	data, err := read(ctx, j.Batch, settingsName)
+	data, err := read(ctx, j.Batch, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var s settings
 	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("the batch's settings cannot be read: %w", err)
-	}
-	if s.Tool != w.options.Tool {
-		return nil, fmt.Errorf("worker %s is conform %s (%.12s), the batch asks for %s (%.12s): the same has to run everywhere",
-			w.options.Name, w.options.Tool.Version, w.options.Tool.Commit, s.Tool.Version, s.Tool.Commit)
-	}
-	if err := tierHere(s.Tier); err != nil {
-		return nil, fmt.Errorf("worker %s: %w", w.options.Name, err)
+		return fmt.Errorf("the batch's settings cannot be read: %w", err)
 	}
 	scheme, err := readScheme(s.Rubric)
 	if err != nil {
-		return nil, fmt.Errorf("the batch's rubric: %w", err)
+		return fmt.Errorf("the batch's rubric: %w", err)
 	}
-	g := &Grader{Scheme: scheme, Seed: s.Seed, Due: s.Due, Tier: s.Tier, Show: s.Show, Tool: s.Tool, Folder: w.options.Folder}
-	clear(w.batches) // a worker serves one batch after the other
-	w.batches[j.BatchID()] = g
-	return g, nil
+	w.grader = &Grader{Scheme: scheme, Seed: s.Seed, Due: s.Due, Tier: s.Tier, Show: s.Show, Tool: s.Tool, Folder: w.private}
+	w.settings = name
+	return nil
+}
+
+// budget bounds a job that goes wrong in a way that nobody thought of: several
+// times what its parts may take, since it may have to wait until it is alone.
+func budget(rubric *grade.Rubric) time.Duration {
+	r := rubric.Submission
+	return 10*time.Minute + 4*(r.BuildBudget+2*time.Duration(max(rubric.Draws, 1))*(r.RunBudget+time.Minute))
 }
 
 func (w *worker) do(ctx context.Context, j queue.Job, alone func(context.Context, func() error) error) ([]byte, error) {
-	g, err := w.grader(ctx, j)
-	if err != nil {
-		return nil, err
-	}
 	var work job
 	if err := json.Unmarshal(j.Data, &work); err != nil {
 		return nil, fmt.Errorf("the job cannot be read: %w", err)
 	}
-	folder, err := os.MkdirTemp(w.options.Folder, "job-")
+	if err := w.prepare(ctx, j, work.Settings); err != nil {
+		return nil, err
+	}
+	limit := budget(w.grader.Scheme.Rubric)
+	ctx, enough := context.WithTimeoutCause(ctx, limit, fmt.Errorf("worker %s: it took longer than %s, which its budgets do not explain", w.options.Name, limit))
+	defer enough()
+	folder, err := os.MkdirTemp(w.private, "job-")
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +168,8 @@ func (w *worker) do(ctx context.Context, j queue.Job, alone func(context.Context
 	if err := fetch(ctx, j.Batch, submissionName(work.Submission.Digest), packed); err != nil {
 		return nil, err
 	}
-	g.Alone = alone
-	graded, err := g.Grade(ctx, packed, work.Submission)
+	w.grader.Alone = alone
+	graded, err := w.grader.Grade(ctx, packed, work.Submission)
 	if err != nil {
 		return nil, err
 	}
@@ -182,15 +232,4 @@ func readScheme(rubric []byte) (*grade.Scheme, error) {
 		return nil, err
 	}
 	return r.Check(suites.Catalogue())
-}
-
-// tierHere says whether this machine can box as well as is asked.
-func tierHere(wanted sandbox.Tier) error {
-	if wanted == "" {
-		return nil
-	}
-	if has := sandbox.Probe().Tier; !has.Meets(wanted) {
-		return fmt.Errorf("this machine can do tier %s, and %s is required: conform doctor says what is missing", has, wanted)
-	}
-	return nil
 }

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +30,7 @@ type Record struct {
 	Outcome  grade.Outcome `json:"outcome"`         //
 	Owner    grade.Owner   `json:"owner,omitempty"` // of an outcome other than graded
 	Code     string        `json:"code,omitempty"`  // of its cause
+	Open     bool          `json:"open,omitempty"`  // parts of it could not be judged, which is not the submission's doing
 	Score    float64       `json:"score"`           // 0 where nothing was decided
 	Max      float64       `json:"max"`             //
 	File     string        `json:"file"`            // the grade, relative to the ledger's folder
@@ -38,7 +41,7 @@ type Record struct {
 
 // Final says whether a record stands for good: what was not decided, which is not
 // the submission's doing, is graded again when somebody asks again.
-func (r Record) Final() bool { return r.Outcome != grade.Undecided }
+func (r Record) Final() bool { return r.Outcome != grade.Undecided && !r.Open }
 
 // header is the first line.
 type header struct {
@@ -58,6 +61,9 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	file    *os.File
+	out     io.Writer // the file
+	size    int64     // of its whole lines
+	broken  error     // it is not known what is on the disk
 	lock    *flock.Flock
 	records []Record
 }
@@ -80,7 +86,7 @@ func Open(path, batch string) (*Ledger, error) {
 		lock.Close()
 		return nil, err
 	}
-	l := &Ledger{file: file, lock: lock}
+	l := &Ledger{file: file, out: file, lock: lock}
 	if err := l.load(batch); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -121,6 +127,9 @@ func parse(data []byte) (h header, records []Record, whole int, err error) {
 			if err := json.Unmarshal(line, &r); err != nil {
 				return h, records, whole, fmt.Errorf("line %d is damaged (%w): take the line away, and its submission is graded again", number, err)
 			}
+			if !filepath.IsLocal(filepath.FromSlash(r.File)) {
+				return h, records, whole, fmt.Errorf("line %d names the file %q, which is not in this folder: take the line away, and its submission is graded again", number, r.File)
+			}
 			records = append(records, r)
 		}
 		whole += end + 1
@@ -144,7 +153,7 @@ func (l *Ledger) load(batch string) error {
 	if _, err := l.file.Seek(int64(whole), io.SeekStart); err != nil {
 		return err
 	}
-	l.Batch, l.records = h.Batch, records
+	l.Batch, l.records, l.size = h.Batch, records, int64(whole)
 	if whole > 0 {
 		return nil
 	}
@@ -155,16 +164,41 @@ func (l *Ledger) load(batch string) error {
 	return syncFolder(filepath.Dir(l.file.Name()))
 }
 
-// write appends a line, and returns when it is on the disk.
+// write appends a line, and returns when it is on the disk. When it fails, the
+// ledger is as it was, or else takes nothing any more.
 func (l *Ledger) write(v any) error {
+	if l.broken != nil {
+		return l.broken
+	}
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	if _, err := l.file.Write(append(line, '\n')); err != nil {
+	line = append(line, '\n')
+	if _, err := l.out.Write(line); err != nil {
+		// The next line must not stand behind half of this one.
+		if undo := l.back(); undo != nil {
+			l.broken = errors.Join(err, undo)
+		}
 		return err
 	}
-	return l.file.Sync()
+	if err := l.file.Sync(); err != nil {
+		// What a failed sync has written is not known, and the next one may
+		// not say so.
+		l.broken = err
+		return err
+	}
+	l.size += int64(len(line))
+	return nil
+}
+
+// back takes away what stands behind the last whole line.
+func (l *Ledger) back() error {
+	if err := l.file.Truncate(l.size); err != nil {
+		return err
+	}
+	_, err := l.file.Seek(l.size, io.SeekStart)
+	return err
 }
 
 // Append writes a record. When it returns nil, nothing loses it any more.
@@ -176,6 +210,13 @@ func (l *Ledger) Append(r Record) error {
 	}
 	l.records = append(l.records, r)
 	return nil
+}
+
+// Newest finds the newest record of a submission, under whatever key.
+func (l *Ledger) Newest(name string) (Record, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return last(l.records, func(r Record) bool { return r.Name == name })
 }
 
 // Last finds the last record of a submission under a key.
@@ -219,10 +260,28 @@ func (l *Ledger) Close() error {
 	return errors.Join(l.file.Close(), l.lock.Close())
 }
 
+// writing begins the names of files that are not whole yet.
+const writing = ".writing-"
+
+// Sweep takes away what WriteFile left in a folder when it was killed. Nobody may
+// be writing there.
+func Sweep(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), writing) {
+			err = errors.Join(err, os.Remove(filepath.Join(folder, e.Name())))
+		}
+	}
+	return err
+}
+
 // WriteFile writes a file so that it is there whole or not at all, whatever is
 // killed meanwhile.
 func WriteFile(path string, write func(io.Writer) error) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".writing-*")
+	file, err := os.CreateTemp(filepath.Dir(path), writing+"*")
 	if err != nil {
 		return err
 	}

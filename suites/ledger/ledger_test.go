@@ -27,8 +27,8 @@ func TestALedgerIsReadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := open(t, path)
 	for _, r := range []Record{
-		{Name: "ann", Key: "k1", Outcome: grade.Graded, Score: 7, Max: 10},
-		{Name: "bob", Key: "k2", Outcome: grade.Undecided, Owner: grade.OfInfrastructure},
+		{Name: "ann", Key: "k1", File: "g", Outcome: grade.Graded, Score: 7, Max: 10},
+		{Name: "bob", Key: "k2", File: "g", Outcome: grade.Undecided, Owner: grade.OfInfrastructure},
 	} {
 		if err := l.Append(r); err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestALedgerCutAnywhereLosesOnlyItsLastLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.jsonl")
 	l := open(t, path)
 	for _, name := range []string{"ann", "bob"} {
-		if err := l.Append(Record{Name: name, Key: name, Outcome: grade.Graded}); err != nil {
+		if err := l.Append(Record{Name: name, Key: name, File: "g", Outcome: grade.Graded}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,7 +86,7 @@ func TestALedgerCutAnywhereLosesOnlyItsLastLine(t *testing.T) {
 		if got, want := len(l.records), max(0, lines-1); got != want {
 			t.Errorf("cut after %d bytes: %d records, want %d", cut, got, want)
 		}
-		if err := l.Append(Record{Name: "carl", Key: "c", Outcome: grade.Graded}); err != nil {
+		if err := l.Append(Record{Name: "carl", Key: "c", File: "g", Outcome: grade.Graded}); err != nil {
 			t.Fatal(err)
 		}
 		l.Close()
@@ -132,5 +132,48 @@ func TestAFileIsWrittenWholeOrNotAtAll(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
+	}
+}
+
+// half writes half of what it is given: the disk is full.
+type half struct{ to io.Writer }
+
+var errFull = errors.New("no space left")
+
+func (h half) Write(p []byte) (int, error) {
+	n, _ := h.to.Write(p[:len(p)/2])
+	return n, errFull
+}
+
+func TestALedgerOnAFullDiskStaysWhole(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := open(t, path)
+	l.out = half{l.file}
+	if err := l.Append(Record{Name: "ann", Key: "a", File: "g", Outcome: grade.Graded}); !errors.Is(err, errFull) {
+		t.Fatalf("error %v", err)
+	}
+	l.out = l.file // there is room again
+	if err := l.Append(Record{Name: "bob", Key: "b", File: "g", Outcome: grade.Graded}); err != nil {
+		t.Fatal(err)
+	}
+	if records, err := Read(path); err != nil || len(records) != 1 || records[0].Name != "bob" {
+		t.Errorf("%+v, %v", records, err)
+	}
+}
+
+func TestSweepTakesOnlyWhatWasBeingWritten(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for _, name := range []string{".writing-12", ".other", "ann.json"} {
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(Sweep(folder), Sweep(filepath.Join(folder, "none"))); err != nil {
+		t.Error(err)
+	}
+	if entries, _ := os.ReadDir(folder); len(entries) != 2 {
+		t.Errorf("%v", entries)
 	}
 }

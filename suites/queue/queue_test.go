@@ -8,14 +8,20 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // lease is short, so that a lost worker is missed soon.
 const lease = time.Second
+
+// kind is that of the jobs of these tests, unless they say otherwise.
+const kind = "v1-any"
 
 func startServer(t *testing.T) *Server {
 	t.Helper()
@@ -29,7 +35,7 @@ func startServer(t *testing.T) *Server {
 
 func connect(t *testing.T, url string) *Queue {
 	t.Helper()
-	q, err := Connect(t.Context(), Options{URL: url, Name: t.Name(), Lease: lease, Attempts: 3, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	q, err := Connect(t.Context(), Options{Access: Access{URL: url}, Name: t.Name(), Lease: lease, Attempts: 3, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +45,7 @@ func connect(t *testing.T, url string) *Queue {
 
 func begin(t *testing.T, q *Queue, id string) *Batch {
 	t.Helper()
-	b, err := q.Batch(t.Context(), id)
+	b, err := q.Batch(t.Context(), id, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +87,7 @@ func work(t *testing.T, q *Queue, do func(context.Context, Job) ([]byte, error))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = q.Work(ctx, "w", do)
+		_ = q.Work(ctx, Worker{Name: "w", Kinds: []string{kind}}, do)
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 }
@@ -156,7 +162,7 @@ func TestAWorkerThatLeavesGivesItsJobBack(t *testing.T) {
 	submit(t, b, 1)
 	ctx, leave := context.WithCancel(t.Context())
 	first := connect(t, s.URL)
-	if err := first.Work(ctx, "first", func(ctx context.Context, _ Job) ([]byte, error) {
+	if err := first.Work(ctx, Worker{Name: "first", Kinds: []string{kind}}, func(ctx context.Context, _ Job) ([]byte, error) {
 		leave()
 		return nil, ctx.Err()
 	}); !errors.Is(err, context.Canceled) {
@@ -166,6 +172,41 @@ func TestAWorkerThatLeavesGivesItsJobBack(t *testing.T) {
 	work(t, connect(t, s.URL), func(context.Context, Job) ([]byte, error) { return []byte("x"), nil })
 	collect(t, b, 1, 10*time.Second)
 	t.Logf("taken over after %s", time.Since(began))
+}
+
+// Whoever sees a worker die need not wait for its lease to end.
+func TestTheJobOfADeadWorkerCanBeGivenBack(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q, err := Connect(t.Context(), Options{Access: Access{URL: s.URL}, Lease: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	b := begin(t, q, "b1")
+	submit(t, b, 1)
+	receipts := make(chan string, 10)
+	ctx, die := context.WithCancel(t.Context())
+	defer die()
+	hangs := make(chan struct{})
+	defer close(hangs)
+	go func() {
+		_ = q.Work(ctx, Worker{Name: "dies", Kinds: []string{kind}, Holds: func(r string) { receipts <- r }}, func(context.Context, Job) ([]byte, error) {
+			<-hangs
+			return nil, errors.New("dead")
+		})
+	}()
+	receipt := <-receipts
+	if receipt == "" {
+		t.Fatal("no receipt")
+	}
+	work(t, q, func(context.Context, Job) ([]byte, error) { return []byte("x"), nil })
+	if err := q.Release(receipt); err != nil {
+		t.Fatal(err)
+	}
+	if r := collect(t, b, 1, 10*time.Second)["k0"]; r.Attempts != 2 || string(r.Data) != "x" {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestALongJobKeepsItsLease(t *testing.T) {
@@ -206,11 +247,116 @@ func TestAJobOfABatchThatIsOverIsDropped(t *testing.T) {
 	}
 }
 
+// A worker that cannot do a job must not spend its attempts, and can be named.
+func TestJobsGoToWorkersOfTheirKind(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q := connect(t, s.URL)
+	b := begin(t, q, "b1")
+	submit(t, b, 3)
+	ctx, leave := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = connect(t, s.URL).Work(ctx, Worker{Name: "old", Kinds: []string{"v0-any", "v0-strict"}, About: "conform 0"}, func(context.Context, Job) ([]byte, error) {
+			t.Error("a worker of another kind was given a job")
+			return nil, errors.New("it cannot")
+		})
+	}()
+	for until := time.Now().Add(10 * time.Second); ; {
+		there, err := q.Workers(t.Context(), 200*time.Millisecond)
+		if err == nil && len(there) == 1 {
+			if there[0].About != "conform 0" || len(there[0].Kinds) != 2 {
+				t.Errorf("%+v", there[0])
+			}
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("%v, %v", there, err)
+		}
+	}
+	if look, err := b.Look(t.Context(), []string{"k0", "k1", "k2", "k3"}); err != nil || !slices.Equal(look.Lost, []string{"k3"}) || look.Stuck != nil {
+		t.Errorf("%+v, %v", look, err)
+	}
+	leave()
+	<-done
+	ctx, leave = context.WithCancel(t.Context())
+	defer leave()
+	go func() {
+		_ = q.Work(ctx, Worker{Name: "new", Kinds: []string{"v0-any", kind}}, func(_ context.Context, j Job) ([]byte, error) { return j.Data, nil })
+	}()
+	for key, r := range collect(t, b, 3, 10*time.Second) {
+		if r.Attempts != 1 || r.Failed != "" {
+			t.Errorf("%s: %+v", key, r)
+		}
+	}
+}
+
+// The server may lose a word, or all it has: whoever waits finds that out.
+func TestJobsThatAreLostOrStuckAreFound(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q := connect(t, s.URL)
+	b := begin(t, q, "b1")
+	submit(t, b, 1)
+	// Nobody hears that it was handed out too often.
+	if err := q.js.DeleteStream(t.Context(), deadStream); err != nil {
+		t.Fatal(err)
+	}
+	c, err := q.consumer(t.Context(), kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := c.Fetch(1, jetstream.FetchMaxWait(5*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lease + lease/5) // of a worker that was killed
+	}
+	work(t, q, func(_ context.Context, j Job) ([]byte, error) { return j.Data, nil }) // others come
+	for until := time.Now().Add(20 * time.Second); ; {
+		look, err := b.Look(t.Context(), []string{"k0"})
+		if err == nil && slices.Equal(look.Stuck, []string{"k0"}) {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("%+v, %v", look, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err := b.Fail(t.Context(), "k0", "given up", 3); err != nil {
+		t.Fatal(err)
+	}
+	if r := collect(t, b, 1, 10*time.Second)["k0"]; r.Failed != "given up" {
+		t.Errorf("%+v", r)
+	}
+	for _, name := range []string{workStream, resultStream} {
+		if err := q.js.DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if look, err := b.Look(t.Context(), []string{"k0", "k1"}); err != nil || len(look.Lost) != 2 {
+		t.Fatalf("%+v, %v", look, err)
+	}
+	submit(t, b, 2)
+	collect(t, b, 2, 10*time.Second)
+}
+
 func TestOnlyWhoHasTheTokenIsServed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
-	if _, err := Connect(t.Context(), Options{URL: strings.Replace(s.URL, "a-token", "another", 1)}); err == nil || !strings.Contains(err.Error(), "Authorization") {
+	if _, err := Connect(t.Context(), Options{Access: Access{URL: strings.Replace(s.URL, "a-token", "another", 1)}}); err == nil || !strings.Contains(err.Error(), "Authorization") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestErrorsDoNotRepeatSecrets(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"nats://secret@127.0.0.1:1", "nats://zoe:secret@127.0.0.1:1, nats://bob:secret@127.0.0.1:2", "nats://zoe:secret@127.0.0.1:x", "zoe:secret@[::1", "nats://ann:s%zzecret@127.0.0.1:1"} {
+		_, err := Connect(t.Context(), Options{Access: Access{URL: url}})
+		if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "zzecret") || strings.Contains(err.Error(), "zoe") {
+			t.Errorf("%s: error %v", url, err)
+		}
 	}
 }
 

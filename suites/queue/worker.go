@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -24,53 +26,154 @@ func (j Job) BatchID() string { return j.Batch.id }
 // ErrAbandoned ends a job whose batch is over: nobody waits for a result.
 var ErrAbandoned = errors.New("the batch is over")
 
+// Worker says who does the work, and which.
+type Worker struct {
+	Name  string
+	Kinds []string // of jobs that it does; all others are left to others
+	About string   // what it is, for whoever asks
+
+	// Holds, if there is one, is told the receipt of a job before it is begun,
+	// and "" when it is over: whoever sees the worker die can give it back.
+	Holds func(receipt string)
+}
+
+// Release gives the job back of a worker that has died: it need not be missed
+// until its lease is over.
+func (q *Queue) Release(receipt string) error {
+	if err := q.nc.Publish(receipt, []byte("-NAK")); err != nil {
+		return err
+	}
+	return q.nc.FlushTimeout(request)
+}
+
+// turn is how long a worker waits for a job of one kind before it looks for one of
+// the next.
+const turn = 250 * time.Millisecond
+
 // Work does one job after the other until the context ends. What do returns is the
 // result; an error is of the machine, not of the job, and has another worker try
 // it, until it was tried too often. A worker that is killed is noticed when its
 // lease is over. A process does one job at a time, so that one that kills its
 // worker takes no other with it.
-func (q *Queue) Work(ctx context.Context, worker string, do func(context.Context, Job) ([]byte, error)) error {
-	var consumer jetstream.Consumer
-	err := q.insist(ctx, request, func(ctx context.Context) (err error) {
-		consumer, err = q.work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-			Durable: workers, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.options.Lease, MaxDeliver: q.options.Attempts, MaxAckPending: -1,
-		})
-		return err
+func (q *Queue) Work(ctx context.Context, w Worker, do func(context.Context, Job) ([]byte, error)) error {
+	here, err := q.nc.Subscribe(whoSubject, func(m *nats.Msg) {
+		data, err := json.Marshal(Present{Name: w.Name, About: w.About, Kinds: w.Kinds})
+		if err == nil {
+			err = m.Respond(data)
+		}
+		if err != nil {
+			q.options.Log.Warn("a question cannot be answered", "error", err)
+		}
 	})
 	if err != nil {
-		return fmt.Errorf("the queue has no work to give: %w", err)
+		return err
 	}
-	for ctx.Err() == nil {
-		if err := q.workOnce(ctx, consumer, worker, do); err != nil && ctx.Err() == nil {
+	defer func() { _ = here.Unsubscribe() }()
+	consumers := make([]jetstream.Consumer, len(w.Kinds))
+	for i, kind := range w.Kinds {
+		if consumers[i], err = q.consumer(ctx, kind); err != nil {
+			return fmt.Errorf("the queue has no work to give: %w", err)
+		}
+	}
+	for at := 0; ctx.Err() == nil; {
+		got, err := q.workOnce(ctx, consumers[at], w, do)
+		if err != nil && ctx.Err() == nil {
 			q.options.Log.Warn("the queue gives no work", "error", err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(500 * time.Millisecond):
 			}
+			if again, err := q.consumer(ctx, w.Kinds[at]); err == nil {
+				consumers[at] = again
+			}
+		}
+		if !got {
+			at = (at + 1) % len(consumers)
 		}
 	}
 	return context.Cause(ctx)
 }
 
-// workOnce waits a while for a job, and does it.
-func (q *Queue) workOnce(ctx context.Context, consumer jetstream.Consumer, worker string, do func(context.Context, Job) ([]byte, error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	waiting, enough := context.WithTimeout(ctx, request)
-	messages, err := consumer.Fetch(1, jetstream.FetchContext(waiting))
-	if err != nil {
-		enough()
+// consumer finds what hands out the jobs of a kind, or makes it.
+func (q *Queue) consumer(ctx context.Context, kind string) (c jetstream.Consumer, err error) {
+	if !valid(kind) {
+		return nil, fmt.Errorf("a kind %q: write letters and digits", kind)
+	}
+	err = q.insist(ctx, request, func(ctx context.Context) (err error) {
+		c, err = q.js.CreateOrUpdateConsumer(ctx, workStream, jetstream.ConsumerConfig{
+			Durable: kind, FilterSubject: workSubject(kind, "*", "*"), AckPolicy: jetstream.AckExplicitPolicy,
+			AckWait: q.options.Lease, MaxDeliver: q.options.Attempts, MaxAckPending: -1, InactiveThreshold: kept,
+		})
 		return err
+	})
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		// The server has lost all that it had. Whoever waits puts it in again.
+		if _, _, err := q.prepare(ctx); err != nil {
+			return nil, err
+		}
+		return nil, err
+	}
+	return c, err
+}
+
+// Present is a worker that is there.
+type Present struct {
+	Name  string   `json:"name"`
+	About string   `json:"about"`
+	Kinds []string `json:"kinds"`
+}
+
+// Workers asks who is there, and waits so long for answers.
+func (q *Queue) Workers(ctx context.Context, wait time.Duration) (list []Present, err error) {
+	inbox := nats.NewInbox()
+	answers, err := q.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	if err := q.nc.PublishRequest(whoSubject, inbox, nil); err != nil {
+		return nil, err
+	}
+	ctx, enough := context.WithTimeout(ctx, wait)
+	defer enough()
+	for {
+		m, err := answers.NextMsgWithContext(ctx)
+		switch {
+		case errors.Is(err, nats.ErrNoResponders), errors.Is(err, context.DeadlineExceeded):
+			return list, nil
+		case err != nil:
+			return nil, err
+		}
+		var p Present
+		if json.Unmarshal(m.Data, &p) == nil {
+			list = append(list, p)
+		}
+	}
+}
+
+// workOnce waits a while for a job, and does it.
+func (q *Queue) workOnce(ctx context.Context, consumer jetstream.Consumer, w Worker, do func(context.Context, Job) ([]byte, error)) (got bool, err error) {
+	// Not until the context ends: a job that is on its way to us would be
+	// nobody's until its lease is over, and have lost an attempt.
+	messages, err := consumer.Fetch(1, jetstream.FetchMaxWait(turn))
+	if err != nil {
+		return false, err
 	}
 	for m := range messages.Messages() {
-		enough()
-		q.handle(ctx, m, worker, do)
+		got = true
+		if ctx.Err() != nil {
+			_ = m.Nak()
+			continue
+		}
+		if w.Holds != nil {
+			w.Holds(m.Reply())
+		}
+		q.handle(ctx, m, w.Name, do)
+		if w.Holds != nil {
+			w.Holds("")
+		}
 	}
-	enough()
-	if err := messages.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
+	return got, messages.Error()
 }
 
 // outcome is a result as it is sent.
@@ -85,13 +188,19 @@ func decode(m jetstream.Msg) (Result, error) {
 	_, key := keyOf(m.Subject())
 	var o outcome
 	if err := json.Unmarshal(m.Data(), &o); err != nil {
-		return Result{}, err
+		return Result{Key: key}, err
 	}
 	return Result{Key: key, Data: o.Data, Failed: o.Failed, Attempts: o.Attempts, Worker: o.Worker}, nil
 }
 
+// maxReason bounds what is told of a failure, in bytes.
+const maxReason = 4 << 10
+
 // finish tells the result. The first one stands.
 func (q *Queue) finish(ctx context.Context, batch, key string, o outcome) error {
+	if len(o.Failed) > maxReason {
+		o.Failed = strings.ToValidUTF8(o.Failed[:maxReason], "") + "…"
+	}
 	data, err := json.Marshal(o)
 	if err != nil {
 		return err
@@ -195,37 +304,39 @@ func (q *Queue) existing(ctx context.Context, id string) (*Batch, error) {
 // bury looks after jobs that were handed out too often without a word from any of
 // their workers: what does that to workers is not handed out again.
 func (b *Batch) bury(ctx context.Context) {
-	_ = b.q.follow(ctx, b.q.dead, "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."+workStream+"."+workers, func(m jetstream.Msg) (bool, error) {
-		var advisory struct {
-			Sequence   uint64 `json:"stream_seq"`
-			Deliveries int    `json:"deliveries"`
+	for ctx.Err() == nil {
+		err := b.q.follow(ctx, deadStream, advisories, func(m jetstream.Msg) (bool, error) { return true, b.buryOne(ctx, m) })
+		if ctx.Err() != nil {
+			return
 		}
-		if err := json.Unmarshal(m.Data(), &advisory); err != nil {
-			return true, nil
+		b.q.options.Log.Warn("a job that nobody could do cannot be given up yet", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
 		}
-		var job *jetstream.RawStreamMsg
-		err := b.q.insist(ctx, request, func(ctx context.Context) (err error) {
-			job, err = b.q.work.GetMsg(ctx, advisory.Sequence)
-			return err
-		})
-		if err != nil {
-			return true, nil // it was done after all
-		}
-		batch, key := keyOf(job.Subject)
-		if batch != b.id {
-			return true, nil
-		}
-		failed := fmt.Sprintf("%d workers took it and were not heard of again", advisory.Deliveries)
-		if err := b.q.finish(ctx, batch, key, outcome{Failed: failed, Attempts: advisory.Deliveries}); err != nil {
-			return true, nil
-		}
-		_ = b.q.insist(ctx, request, func(ctx context.Context) error {
-			err := b.q.work.DeleteMsg(ctx, advisory.Sequence)
-			if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
-				return nil
-			}
-			return err
-		})
-		return true, nil
+	}
+}
+
+func (b *Batch) buryOne(ctx context.Context, m jetstream.Msg) error {
+	var advisory struct {
+		Sequence   uint64 `json:"stream_seq"`
+		Deliveries int    `json:"deliveries"`
+	}
+	if json.Unmarshal(m.Data(), &advisory) != nil {
+		return nil
+	}
+	var job *jetstream.RawStreamMsg
+	err := b.q.insist(ctx, request, func(ctx context.Context) (err error) {
+		job, err = b.q.work.GetMsg(ctx, advisory.Sequence)
+		return err
 	})
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil // it was done after all
+	} else if err != nil {
+		return err
+	}
+	if batch, key := keyOf(job.Subject); batch == b.id {
+		return b.Fail(ctx, key, fmt.Sprintf("%d workers took it and were not heard of again", advisory.Deliveries), advisory.Deliveries)
+	}
+	return nil
 }
