@@ -215,9 +215,10 @@ func Section(protocol string, m Conversation) specs.Section {
 					if m.Partial != nil {
 						head, _, _ := m.Partial(c, 2)
 						other.Send(head)
-					} else {
-						c.Pause(c.Timing().Gap) // in which the server comes to rest
 					}
+					// In which the server comes to rest: to some a reset right behind
+					// bytes that they have not read yet is an ordinary end.
+					c.Pause(c.Timing().Gap)
 					vanish(other)
 					if !m.Once {
 						m.ask(c, stays, 1, i+2) // not what the other asked
