@@ -195,7 +195,13 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		if !ok {
 			return
 		}
-		s.pace = took
+		times := []time.Duration{took}
+		defer func() {
+			// Of three the middle one: a single late answer says little of the
+			// pace, and every wait would be a multiple of it.
+			slices.Sort(times)
+			s.pace = times[len(times)/2]
+		}()
 		for range 2 {
 			if s.protocol.Once {
 				client.Leave() // a server may wait for it
@@ -205,7 +211,7 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 			if !ok {
 				return
 			}
-			s.pace = max(s.pace, took)
+			times = append(times, took)
 		}
 	})
 	s.timing = timingFor(s.pace, factor)

@@ -27,7 +27,7 @@ func Protocol() specs.Protocol {
 		Stages:     stages(),
 		Rows:       append(specs.Numbered("ZEN", 1, 15), concurrency.Rows()...),
 		Untestable: untestable(),
-		Question:   func(*specs.Client) string { return "?" },
+		Question:   func(*specs.Client) string { return "Beautiful is better than?" }, // what is unknown has requirements of its own
 		Scale:      func(specs.Crowd) (specs.Talk, error) { return many{}, nil },
 		Hello: func(cl *specs.Client) {
 			cl.Send("Beautiful is better than?")
