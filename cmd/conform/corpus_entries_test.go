@@ -53,7 +53,7 @@ var wrongZen = []entry{
 	{name: "dies-of-a-reset-js", base: "zen.js", edits: []string{`socket.on("error", () => socket.destroy());`, ""}, lost: "robustness 5, together 9, any-order 2.5", daily: true},
 	{name: "dies-of-a-reset-go", base: "zen.go", edits: []string{"if err != nil {\n			return\n		}\n		answer", "if err == io.EOF {\n			return\n		} else if err != nil {\n			log.Fatal(err)\n		}\n		answer"}, lost: "robustness 5, together 9, any-order 2.5"},
 	{name: "leaks-connections-c", base: "zen.c", edits: []string{"  free(question);\n  close(fd);", "  free(question);"}, lost: "end-of-input 7.14"},
-	{name: "knows-no-unknown-question-js", base: "zen.js", edits: []string{`?? "Error: unknown aphorism."`, `?? ""`}, lost: "answers 5, details 0, framing 11.11, messages 0, end-of-input 8.57, together 0, many 0"},
+	{name: "knows-no-unknown-question-js", base: "zen.js", edits: []string{`?? "Error: unknown aphorism."`, `?? ""`}, lost: "answers 5, details 0, framing 11.11, messages 0, end-of-input 8.57, together 9"},
 }
 
 // Attacks, and what else never gets as far as being graded.
