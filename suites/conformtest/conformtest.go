@@ -191,6 +191,7 @@ func (r *run) tell(t *testing.T, s specs.Spec) {
 		t.Skip(r.spoiled)
 	}
 	res.Replay = r.again(t.Name())
+	res.Recipe = nil // the server goes with the test
 	var card strings.Builder
 	if err := report.WriteCard(&card, res, report.TerminalOptions{Verbose: testing.Verbose()}); err != nil {
 		t.Fatal(err)

@@ -90,8 +90,11 @@ func TestFailure(t *testing.T) {
 	if passed || !strings.Contains(again, "· 1 requirement") || !strings.Contains(again, "seed "+found[1]) || strings.Count(again, "=== RUN") != 3 {
 		t.Errorf("not that requirement alone, with its seed:\n%s", again)
 	}
-	if !strings.Contains(again, `→ "Beautiful is better than\n"`) {
-		t.Errorf("-v shows no transcript:\n%s", again)
+	if strings.Contains(again, "by hand") {
+		t.Errorf("a line to be typed for a server that is gone:\n%s", again)
+	}
+	if !strings.Contains(again, `── "Beautiful is better than\n" ──`) || !strings.Contains(again, `✗ "Error: unknown aphorism." ──│`) {
+		t.Errorf("-v draws no exchange:\n%s", again)
 	}
 }
 
