@@ -436,6 +436,12 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 		s.kill(fmt.Sprintf("the target stopped serving during %s: %s", during, problem))
 		return false, false
 	}
+	// One that is on its way out refuses connections before it has exited.
+	select {
+	case <-s.process.Exited():
+	case <-time.After(10 * dying):
+	case <-ctx.Done():
+	}
 	exit := report.Exit{Status: "stopped serving (" + problem + ")", During: during, Output: s.process.Output().LastLines(8)}
 	if how, ok := s.howExited(); ok {
 		exit.Status = how

@@ -210,16 +210,20 @@ func Section(protocol string, m Conversation) specs.Section {
 			"A client that vanishes without a word, or with a reset, does not disturb those that stay.",
 			func(c *specs.Case) {
 				stays := m.stays(c, 1)
-				for i, vanish := range []func(*specs.Client){(*specs.Client).Close, (*specs.Client).Reset} {
+				for i, vanish := range []struct {
+					within bool // a message
+					how    func(*specs.Client)
+				}{{true, (*specs.Client).Close}, {true, (*specs.Client).Reset}, {false, (*specs.Client).Reset}} {
 					other := m.stays(c, 2)
-					if m.Partial != nil {
+					if vanish.within && m.Partial != nil {
 						head, _, _ := m.Partial(c, 2)
 						other.Send(head)
 					}
-					// In which the server comes to rest: to some a reset right behind
-					// bytes that they have not read yet is an ordinary end.
+					// In which the server comes to rest. To some a reset right behind
+					// bytes that they have not read yet is an ordinary end: when they
+					// read is chance, so that the last one comes with nothing unread.
 					c.Pause(c.Timing().Gap)
-					vanish(other)
+					vanish.how(other)
 					if !m.Once {
 						m.ask(c, stays, 1, i+2) // not what the other asked
 					}
