@@ -71,6 +71,9 @@ var corpus = []struct {
 // left behind, and a second time comes out the same.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("workers under the race detector are too slow to judge by")
+	}
 	if tier := sandbox.Probe().Tier; !tier.Meets(sandbox.Namespaced) {
 		t.Skipf("this machine can do tier %s: the corpus needs boxes with namespaces (conform doctor says what is missing)", tier)
 	}

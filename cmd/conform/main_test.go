@@ -41,6 +41,14 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		// Programs under the race detector start so slowly that a script which
+		// starts dozens takes minutes.
+		Condition: func(name string) (bool, error) {
+			if name == "race" {
+				return raceEnabled, nil
+			}
+			return false, fmt.Errorf("there is no condition %q", name)
+		},
 		Setup: func(env *testscript.Env) error {
 			for _, protocol := range []string{"zen", "calc"} {
 				ln, err := net.Listen("tcp", "127.0.0.1:0")
