@@ -62,6 +62,9 @@ type class struct {
 
 func newClass(t *testing.T, submissions int) class {
 	t.Helper()
+	if raceEnabled {
+		t.Skip("it is about processes that are killed, which the race detector does not see and makes slow")
+	}
 	if sandbox.Probe().Tier == sandbox.Basic {
 		t.Skip("this machine has no namespaces: too slow, one after the other")
 	}

@@ -24,6 +24,9 @@ func Browser(t *testing.T) (context.Context, func(path string)) {
 	if testing.Short() {
 		t.Skip("the HTML report is not looked at in a browser: -short")
 	}
+	if raceEnabled {
+		t.Skip("the HTML report is not looked at in a browser under the race detector: what runs there is not Go")
+	}
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless_shell", "chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
