@@ -466,6 +466,10 @@ func (p *probe) recovery(n int) {
 	patience := max(profileRecovery, 2*s.timing.Answer)
 	fact := report.Fact{Name: report.FactRecovery, Finding: "recovers"}
 	v, how, why := p.connect(patience, false)
+	for how == refuses && time.Since(began) < patience {
+		p.c.Pause(s.timing.Gap) // it may notice that clients have left a little later
+		v, how, why = p.connect(patience-time.Since(began), false)
+	}
 	if how == "" {
 		how = p.ask(v, max(patience-time.Since(began), s.timing.Quiet))
 	}

@@ -29,7 +29,7 @@ var rightZen = []entry{
 var wrongZen = []entry{
 	{name: "read-is-a-message-py", base: "zen.py", edits: []string{
 		"*questions, rest = bytearray(rest).split(b\"?\")\n                    for question in questions:\n                        client.sendall(answer(bytes(question)))",
-		"pass\n                client.sendall(answer(bytes(data).removesuffix(b\"?\")))"}, lost: "framing 4.44, messages 8, end-of-input 8.57, together 7, any-order 0", daily: true},
+		"pass\n                client.sendall(answer(bytes(data).removesuffix(b\"?\")))"}, lost: "framing 4.44, messages 8, end-of-input 8.57, together 7, any-order 0"},
 	{name: "one-at-a-time-py", base: "zen.py", edits: []string{"threading.Thread(target=converse, args=(client,), daemon=True).start()", "converse(client)"}, lost: "together 0, many 0"},
 	{name: "one-at-a-time-go", base: "zen.go", edits: []string{"go converse(conn)", "converse(conn)"}, lost: "together 0, many 0"},
 	{name: "two-at-a-time-py", base: "zen.py", edits: []string{
