@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +49,21 @@ type Concurrency struct {
 	Class    Class
 	Bound    int    // how many clients were found to be served at once; for Concurrent, at least
 	Evidence string // how that was found
+}
+
+// ClassBound reads a class as it is declared, serial, pool:N or concurrent: how many
+// clients it serves at once, which for the last is more than anybody asks for.
+func ClassBound(class string) (bound int, ok bool) {
+	switch n, pool := strings.CutPrefix(class, "pool:"); {
+	case class == "serial":
+		return 1, true
+	case class == "concurrent":
+		return 1 << 30, true
+	case pool:
+		bound, err := strconv.Atoi(n)
+		return bound, err == nil && bound > 0
+	}
+	return 0, false
 }
 
 // Class is a way of serving several clients.

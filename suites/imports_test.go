@@ -23,6 +23,7 @@ func TestImportsRunDownhill(t *testing.T) {
 		"suites/ledger suites/queue",
 		"suites/feedback",
 		"suites/grade suites/submission",
+		"suites/spelling",
 		"suites/report",
 		"suites/sandbox",
 		"suites/target",

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -316,20 +315,11 @@ func allDialects(protocols []specs.Protocol) string {
 	return strings.Join(all, ", ")
 }
 
-const unbounded = 1 << 30
-
 // declaredBound reads the class dialect: how many clients the target says that
 // it serves at once.
 func declaredBound(class string) (int, error) {
-	switch {
-	case class == "serial":
-		return 1, nil
-	case class == "concurrent":
-		return unbounded, nil
-	case strings.HasPrefix(class, "pool:"):
-		if n, err := strconv.Atoi(class[len("pool:"):]); err == nil && n > 0 {
-			return n, nil
-		}
+	if n, ok := specs.ClassBound(class); ok {
+		return n, nil
 	}
 	return 0, usagef("--dialect class=%s: write class=serial, class=pool:N or class=concurrent", class)
 }

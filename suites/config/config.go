@@ -22,6 +22,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"conform/suites/report"
+	"conform/suites/spelling"
 )
 
 // What a file may hold. The parser takes time by the square of how deep and how
@@ -459,33 +460,9 @@ func nearest(name string, keys []Key) string {
 	}
 	best, distance := "", 1+len(name)/3
 	for _, k := range keys {
-		if d := edits(name, k.Name); d <= distance {
+		if d := spelling.Distance(name, k.Name); d <= distance {
 			best, distance = k.Name, d-1
 		}
 	}
 	return best
-}
-
-// edits is how many letters have to be put in, taken out, changed or swapped
-// with the next to make one word of another.
-func edits(a, b string) int {
-	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row, above, over := rows[i%3], rows[(i+2)%3], rows[(i+1)%3]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := above[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(change, above[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], over[j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)%3][len(b)]
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"conform/suites/spelling"
 )
 
 // Mistake is one thing that is wrong with a file, and where.
@@ -387,39 +389,14 @@ func orOneOf(asked string, known []string) string {
 func nearest(asked string, known []string) string {
 	best, distance := "", 1+max(1, len(asked)/3)
 	for _, k := range known {
-		if d := edits(asked, k); d < distance {
+		if len(asked) > 200 || len(k) > 200 {
+			continue // nobody has misspelt that
+		}
+		if d := spelling.Distance(asked, k); d < distance {
 			best, distance = k, d
 		}
 	}
 	return best
-}
-
-// edits counts the letters that have to be changed to make b of a; two that are
-// swapped count once.
-func edits(a, b string) int {
-	if len(a) > 200 || len(b) > 200 {
-		return 1 << 20 // nobody has misspelt that
-	}
-	var before, row []int
-	next := make([]int, len(b)+1)
-	for j := range next {
-		next[j] = j
-	}
-	for i := range len(a) {
-		before, row, next = row, next, make([]int, len(b)+1)
-		next[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next[j+1] = min(row[j+1]+1, next[j]+1, row[j]+cost)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				next[j+1] = min(next[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return next[len(b)]
 }
 
 var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)

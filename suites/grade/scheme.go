@@ -148,19 +148,10 @@ func (r *Rubric) checkDialects(p specs.Protocol) {
 	}
 }
 
-const unbounded = 1 << 30
-
 // bound reads a class: how many clients are served at once.
 func bound(class string) (int, error) {
-	switch {
-	case class == "serial":
-		return 1, nil
-	case class == "concurrent":
-		return unbounded, nil
-	case strings.HasPrefix(class, "pool:"):
-		if n, err := strconv.Atoi(class[len("pool:"):]); err == nil && n > 0 {
-			return n, nil
-		}
+	if n, ok := specs.ClassBound(class); ok {
+		return n, nil
 	}
 	return 0, fmt.Errorf("%q is no class: write serial, pool:N (as in pool:4) or concurrent", class)
 }
