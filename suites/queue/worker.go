@@ -23,9 +23,6 @@ type Job struct {
 // BatchID names the batch that a job belongs to.
 func (j Job) BatchID() string { return j.Batch.id }
 
-// ErrAbandoned ends a job whose batch is over: nobody waits for a result.
-var ErrAbandoned = errors.New("the batch is over")
-
 // Worker says who does the work, and which.
 type Worker struct {
 	Name  string
@@ -244,7 +241,7 @@ func (q *Queue) handle(ctx context.Context, m jetstream.Msg, worker string, do f
 	data, err := do(ctx, Job{Batch: batch, Key: key, Data: m.Data(), Attempt: attempt})
 	stop()
 	switch {
-	case errors.Is(err, ErrAbandoned), errors.Is(err, ErrGone):
+	case errors.Is(err, ErrGone):
 		_ = m.Term()
 		return
 	case err != nil && ctx.Err() != nil:
