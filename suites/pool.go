@@ -91,6 +91,11 @@ func (p *pool) run(ctx context.Context) {
 	unconfirmed = append(unconfirmed, p.beside(ctx, slow, func() []*job {
 		return slices.Concat(p.abreast(ctx, together, p.together), p.waiting(ctx, mute, p.together), p.inTurn(ctx, crowds))
 	})...)
+	for _, j := range mute {
+		if s := j.session; j.result.Verdict == specs.Pass && j.result.Longest > 0 {
+			s.late, s.longRetries = true, 0 // it can be waited for after all
+		}
+	}
 	p.confirmAll(ctx, p.suspects(unconfirmed))
 	p.oneByOne(ctx, append(alone, last...))
 }

@@ -104,7 +104,7 @@ func (s *session) unprofiled(ctx context.Context) string {
 // profile makes the profile of one session.
 func (s *session) profile(ctx context.Context, results map[string]*job) {
 	p, result := s.probe(ctx, 0)
-	if s.process != nil && result.Verdict == specs.Pass && p.found() && s.serves.Class == specs.Concurrent && s.process.Restart(ctx) == nil {
+	if s.process != nil && result.Verdict == specs.Pass && p.found() && s.serves.Class == specs.Concurrent && !s.exited() && s.process.Restart(ctx) == nil {
 		// What it has kept of all the clients of the run may have taken the room.
 		s.address.Address = s.process.Address()
 		if again, second := s.probe(ctx, p.bound); second.Verdict == specs.Pass {
@@ -543,7 +543,7 @@ func (p *probe) idle() {
 	used := after - before
 	fact := report.Fact{Name: report.FactIdle, Finding: "rests",
 		Evidence: fmt.Sprintf("%s of processor time within %s, when all clients had left", used, short(took))}
-	if used >= took/3 { // a busy machine gives it no more
+	if used >= took/5 { // a busy machine gives it no more
 		fact.Finding = "spins"
 	}
 	p.fact(fact)

@@ -384,7 +384,7 @@ func (s *session) silent() bool { return s.longRetries >= maxLongRetries }
 // unserved says that what came of a case is no more than what the look before the
 // run has found, with all the patience of a retry: not one client is served.
 func (s *session) unserved(r specs.Result) bool {
-	return s.serves.Class == specs.Unknown && (r.Waited || r.Reason.Code == specs.ConnectFailed)
+	return s.serves.Class == specs.Unknown && !s.late && (r.Waited || r.Reason.Code == specs.ConnectFailed)
 }
 
 // dead says why the server is dead; empty while it lives.
