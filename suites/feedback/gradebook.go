@@ -416,6 +416,12 @@ func FillMoodle(w io.Writer, worksheet io.Reader, c Class, columns MoodleColumns
 			sh.set(at, comments, comment(r, Options{Student, o.PastDue}))
 		}
 	})
+	for i, r := range sh.rows {
+		if n := len(r); n != len(header) && (n > 1 || r[0].value != "") {
+			f.Notes = append(f.Notes, fmt.Sprintf("row %d has %s as Moodle reads it, and the header has %d: Moodle refuses the whole file; a backslash before a quote does it", i+1, count(n, "cell", "cells"), len(header)))
+			break
+		}
+	}
 	if top, err := strconv.ParseFloat(strings.Replace(limit, ",", ".", 1), 64); err == nil {
 		over := 0
 		for _, m := range f.Matches {
