@@ -303,9 +303,9 @@ func refused(err error) bool {
 }
 
 // publish puts a message in. It says false if there is one under the subject.
-func (q *Queue) publish(ctx context.Context, subject string, data []byte) (bool, error) {
+func (q *Queue) publish(ctx context.Context, m *nats.Msg) (bool, error) {
 	err := q.insist(ctx, request, func(ctx context.Context) error {
-		_, err := q.js.Publish(ctx, subject, data)
+		_, err := q.js.PublishMsg(ctx, m)
 		return err
 	})
 	if refused(err) {
@@ -455,7 +455,7 @@ func (b *Batch) Delete(ctx context.Context, name string) error {
 
 // Submit puts a job in. If it is there already, or being done, nothing happens.
 func (b *Batch) Submit(ctx context.Context, key string, job []byte) error {
-	_, err := b.q.publish(ctx, workSubject(b.kind, b.id, key), job)
+	_, err := b.q.publish(ctx, &nats.Msg{Subject: workSubject(b.kind, b.id, key), Data: job})
 	return err
 }
 
