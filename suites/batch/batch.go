@@ -240,6 +240,9 @@ func (c *coordinator) watch(ctx context.Context) error {
 				}
 			}
 		}
+		if err := c.queue.Room(0); err != nil {
+			return err
+		}
 		look, err := c.store.Look(ctx, keys)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -347,7 +350,7 @@ func (c *coordinator) submit(ctx context.Context, found submission.Found) error 
 		p.about.Digest = "none"
 		p.key = c.key(p.about, string(problem.Code))
 		return c.decide(p, grade.Unreadable, &grade.Cause{Code: string(problem.Code), Owner: grade.OfSubmission, Message: problem.Message, Hint: problem.Hint})
-	case errors.Is(err, syscall.ENOSPC):
+	case Full(err):
 		return fmt.Errorf("submission %q: %w", found.Name, err)
 	case err != nil:
 		// This one alone: the others can be graded.
@@ -557,6 +560,9 @@ func (c *coordinator) tell(e Event) {
 	e.Left = c.left
 	c.each(e)
 }
+
+// Full says whether an error is of a disk that takes no more.
+func Full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // FileName is the name of a submission as files have it: names that are alike
 // after what other systems cannot have was taken out are told apart.

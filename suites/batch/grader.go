@@ -90,6 +90,9 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 			return grade.Grade{}, err
 		}
 		if f.Build = built; cause != nil {
+			if err := g.room(); err != nil {
+				return grade.Grade{}, err
+			}
 			return done(nil, grade.BuildFailed, cause)
 		}
 	}
@@ -116,10 +119,30 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 	case err != nil:
 		return grade.Grade{}, err
 	case cause != nil:
+		if err := g.room(); err != nil {
+			return grade.Grade{}, err
+		}
 		return done(nil, grade.NotStarted, cause)
 	}
 	return done(runs, grade.Graded, nil)
 }
+
+// room says why a command may have failed that is as it should be: the machine has
+// no room left.
+func (g *Grader) room() error {
+	file, err := os.CreateTemp(g.Folder, "room-")
+	if err == nil {
+		_, err = file.Write(make([]byte, spare))
+		err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+	}
+	if Full(err) {
+		return err
+	}
+	return nil // whatever else it is, commands may not mind
+}
+
+// spare is how much room there has to be for a failure to be a submission's own.
+const spare = 1 << 20
 
 // ownRecipe reads what a submission says about itself, if it says anything.
 func ownRecipe(dir string) (grade.Own, *grade.Cause) {

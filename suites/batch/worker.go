@@ -107,6 +107,9 @@ func Work(ctx context.Context, q *queue.Queue, o WorkerOptions) error {
 			result, err = w.do(ctx, j, alone)
 			return err
 		})
+		if Full(err) {
+			err = fmt.Errorf("worker %s has no room left for its copies: make some in %s, or name another folder by --folder or TMPDIR: %w", o.Name, o.Folder, err)
+		}
 		return result, err
 	})
 }
