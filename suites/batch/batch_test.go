@@ -481,3 +481,34 @@ func TestWorkersServeBatchesThatTheyCan(t *testing.T) {
 		t.Errorf("there is one, and it says %q", text)
 	}
 }
+
+// What the ledger has and the disk has not is graded again, and said to be.
+func TestAGradeThatIsGoneIsGradedAgain(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"ann": "", "bob": "read-is-a-question", "carl": "exits", "dora": "other-port"}))
+	first := run(t, p, 2)
+	file := func(name string) string { return filepath.Join(p.Out, first[name].Record.File) }
+	text, err := os.ReadFile(file("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(text), `"score": 6`, `"score": 9`, 1)
+	if other == string(text) {
+		t.Fatal("bob's score is not where it was")
+	}
+	if err := errors.Join(os.Remove(file("ann")), os.WriteFile(file("bob"), []byte(other), 0o600), os.WriteFile(file("carl"), text[:len(text)/2], 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadGrades(p.Out); err == nil || !strings.Contains(err.Error(), `"ann"`) || !strings.Contains(err.Error(), `"bob"`) || !strings.Contains(err.Error(), "again") {
+		t.Errorf("who only reads is told %v", err)
+	}
+	again := run(t, p, 2)
+	for name, cached := range map[string]bool{"ann": false, "bob": false, "carl": false, "dora": true} {
+		if again[name].Cached != cached || again[name].Record.Score != first[name].Record.Score {
+			t.Errorf("%s: %+v after %+v", name, again[name], first[name])
+		}
+	}
+	if grades, err := ReadGrades(p.Out); err != nil || len(grades) != 4 || grades[1].Score != 6 {
+		t.Errorf("%d grades, %v", len(grades), err)
+	}
+}

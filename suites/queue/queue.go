@@ -225,7 +225,8 @@ func (q *Queue) stream(ctx context.Context, config jetstream.StreamConfig) (s je
 		return nil, err
 	}
 	if have := s.CachedInfo().Config; !slices.Equal(have.Subjects, config.Subjects) || have.Retention != config.Retention || have.Discard != config.Discard ||
-		have.MaxMsgsPerSubject != config.MaxMsgsPerSubject || have.DiscardNewPerSubject != config.DiscardNewPerSubject {
+		max(0, have.MaxMsgsPerSubject) != config.MaxMsgsPerSubject || have.DiscardNewPerSubject != config.DiscardNewPerSubject {
+		// It would hand out twice, or keep nothing.
 		return nil, fmt.Errorf("its stream %s is none of this conform: end what uses it and take it away, as by nats stream rm %s, or use another account", config.Name, config.Name)
 	} else if have.Replicas < config.Replicas {
 		have.Replicas = config.Replicas

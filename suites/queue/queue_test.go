@@ -388,6 +388,38 @@ func TestJobsThatAreLostOrStuckAreFound(t *testing.T) {
 	collect(t, b, 2, 10*time.Second)
 }
 
+// A queue that somebody else made, or another version, is not used as if it were
+// ours.
+func TestAQueueOfAnotherKindIsRefused(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q := connect(t, s.URL)
+	for _, name := range []string{workStream, resultStream} {
+		info, err := q.js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, other := info.CachedInfo().Config, info.CachedInfo().Config
+		other.Retention, other.DiscardNewPerSubject, other.MaxMsgsPerSubject = jetstream.LimitsPolicy, false, 7
+		if err := q.js.DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.js.CreateStream(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Connect(t.Context(), Options{Access: Access{URL: s.URL}}); err == nil || !strings.Contains(err.Error(), "nats stream rm "+name) {
+			t.Errorf("error %v", err)
+		}
+		if err := q.js.DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.js.CreateStream(t.Context(), ours); err != nil {
+			t.Fatal(err)
+		}
+		connect(t, s.URL)
+	}
+}
+
 func TestOnlyWhoHasTheTokenIsServed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
