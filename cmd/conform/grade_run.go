@@ -185,7 +185,7 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 	if err != nil && !interrupted(cmd.Context()) {
 		// What is known is worth writing all the same, if it can be.
 		_, _ = writeFeedback(plan, scheme, f, reports, stdout, stderr)
-		return kitError{fmt.Errorf("%w: %d of %d submissions are done, nothing of that is lost, and the same command goes on from there", roomFor(f.out, err), tally.done(), tally.total)}
+		return kitError{fmt.Errorf("%w: nothing that was graded is lost (%d of %d), and the same command goes on from there", roomFor(f.out, err), tally.done(), tally.total)}
 	}
 	written, writeErr := writeFeedback(plan, scheme, f, reports, stdout, stderr)
 	if writeErr != nil {
