@@ -220,6 +220,12 @@ func TestEverySubmissionIsGradedOnce(t *testing.T) {
 			t.Errorf("%s: told %+v", name, got[name].Record)
 		}
 	}
+	// What is wrong can be seen at home, where there are no boxes.
+	for _, res := range byName["bob"].Report.Results {
+		if want := fmt.Sprintf("conform --target localhost:1060 --protocol zen --only %s --seed 7 -v", res.ID); res.Replay != want {
+			t.Errorf("bob runs %q at home, not %q", res.Replay, want)
+		}
+	}
 	if c := byName["dora"].Cause; c != nil && (!strings.Contains(c.Message, "3") || !slices.ContainsFunc(c.Output, func(l string) bool { return strings.Contains(l, "cannot go on") })) {
 		t.Errorf("dora: %+v", c)
 	}

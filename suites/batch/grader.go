@@ -248,9 +248,23 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs
 			// It listened, and was gone before anything could be judged.
 			return nil, &grade.Cause{Code: "not-reached", Owner: grade.OfSubmission, Message: run.Summary.Cause, Hint: startHint(recipe)}, nil
 		}
+		if recipe.Port > 0 {
+			atHome(run, recipe.Port)
+		}
 		runs = append(runs, run)
 	}
 	return runs, nil, nil
+}
+
+// atHome has the commands that run requirements again name a port that is fixed:
+// where there are no boxes a server listens there, and not where conform says.
+func atHome(run *report.Report, port int) {
+	for i := range run.Results {
+		again := &run.Results[i].Replay
+		if at := strings.LastIndex(*again, " --protocol "); at >= 0 {
+			*again = fmt.Sprintf("conform --target localhost:%d%s", port, (*again)[at:])
+		}
+	}
 }
 
 func startHint(recipe grade.Recipe) string {
