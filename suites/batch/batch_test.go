@@ -518,3 +518,27 @@ func TestAGradeThatIsGoneIsGradedAgain(t *testing.T) {
 		t.Errorf("%d grades, %v", len(grades), err)
 	}
 }
+
+func TestStudentsAreToldHowItIsStartedAtHome(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		rubric       grade.Rubric
+		recipe       grade.Recipe
+		hint, replay string
+	}{
+		{grade.Rubric{}, grade.Recipe{Start: "./s {port}"}, `it listens there`, `conform --exec './s {port}' --protocol raw --only raw/bytes/hello --seed 7 -v`},
+		{grade.Rubric{}, grade.Recipe{Start: "./s", Port: 7000}, `it listens on port 7000`, `conform --target localhost:7000 --protocol raw --only raw/bytes/hello --seed 7 -v`},
+		{grade.Rubric{Transport: grade.UDP}, grade.Recipe{Start: "./s {port}"}, `it takes datagrams (UDP) there`,
+			`conform --target "udp://localhost:${PORT:?where it listens}" --protocol raw --only raw/bytes/hello --seed 7 -v`},
+		{grade.Rubric{Transport: grade.UDP}, grade.Recipe{Start: "./s", Port: 7000}, `it takes datagrams (UDP) on port 7000`,
+			`conform --target udp://localhost:7000 --protocol raw --only raw/bytes/hello --seed 7 -v`},
+	} {
+		if got := startHint(&tc.rubric, tc.recipe); !strings.Contains(got, tc.hint) {
+			t.Errorf("%q lacks %q", got, tc.hint)
+		}
+		run := &report.Report{Results: []report.Result{{Replay: `conform --exec './s {port}' --protocol raw --only raw/bytes/hello --seed 7 -v`}}}
+		if atHome(run, &tc.rubric, tc.recipe); run.Results[0].Replay != tc.replay {
+			t.Errorf("%s, not %s", run.Results[0].Replay, tc.replay)
+		}
+	}
+}

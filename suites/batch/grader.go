@@ -213,11 +213,11 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs
 	until := time.Now().Add(recipe.RunBudget)
 	for _, seed := range grade.Seeds(g.Seed, rubric.Draws) {
 		var problem error // of starting the server for the first time
-		o := sandbox.ServeOptions{Options: g.options(dir, recipe.Start, recipe), Port: recipe.Port}
+		o := sandbox.ServeOptions{Options: g.options(dir, recipe.Start, recipe), Network: rubric.Transport, Port: recipe.Port}
 		o.Limits.Wall, o.Limits.CPU = recipe.RunBudget+time.Minute, recipe.RunBudget
 		plan := suites.Plan{
 			Exec: recipe.Start, Protocol: rubric.Protocol, Dialects: rubric.Dialects(), Only: g.Scheme.IDs(),
-			Strict: rubric.Strict, Seed: seed, Jobs: jobs, Tool: g.Tool,
+			Strict: rubric.Strict, Seed: seed, Jobs: jobs, Tool: g.Tool, Scheme: rubric.Transport,
 			// The first draw has to run whatever became of the clock.
 			Timeout: max(time.Until(until), time.Second),
 			Start: func(ctx context.Context) (suites.Server, error) {
@@ -237,41 +237,55 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs
 			return nil, nil, context.Cause(ctx)
 		case errors.As(problem, &unready):
 			return nil, &grade.Cause{Code: unready.Code, Owner: grade.OfSubmission, Message: unready.Message,
-				Hint: startHint(recipe), Output: unready.Output}, nil
+				Hint: startHint(rubric, recipe), Output: unready.Output}, nil
 		case errors.As(err, &command), errors.As(problem, &command):
-			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(recipe)}, nil
+			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(rubric, recipe)}, nil
 		case problem != nil:
 			return nil, nil, problem
 		case err != nil:
 			return nil, nil, err
 		case len(run.Results) == 0 && run.Summary.Cause != "":
 			// It listened, and was gone before anything could be judged.
-			return nil, &grade.Cause{Code: "not-reached", Owner: grade.OfSubmission, Message: run.Summary.Cause, Hint: startHint(recipe)}, nil
+			return nil, &grade.Cause{Code: "not-reached", Owner: grade.OfSubmission, Message: run.Summary.Cause, Hint: startHint(rubric, recipe)}, nil
 		}
-		if recipe.Port > 0 {
-			atHome(run, recipe.Port)
-		}
+		atHome(run, rubric, recipe)
 		runs = append(runs, run)
 	}
 	return runs, nil, nil
 }
 
-// atHome has the commands that run requirements again name a port that is fixed:
-// where there are no boxes a server listens there, and not where conform says.
-func atHome(run *report.Report, port int) {
+// atHome has the commands that run requirements again name what is there where
+// there are no boxes: a server that listens on a port of its own, and not where
+// conform says, or one of datagrams, has to be started first.
+func atHome(run *report.Report, rubric *grade.Rubric, recipe grade.Recipe) {
+	target := ""
+	switch {
+	case rubric.Transport == grade.UDP && recipe.Port > 0:
+		target = fmt.Sprintf("udp://localhost:%d", recipe.Port)
+	case rubric.Transport == grade.UDP:
+		target = `"udp://localhost:${PORT:?where it listens}"`
+	case recipe.Port > 0:
+		target = fmt.Sprintf("localhost:%d", recipe.Port)
+	default:
+		return
+	}
 	for i := range run.Results {
 		again := &run.Results[i].Replay
 		if at := strings.LastIndex(*again, " --protocol "); at >= 0 {
-			*again = fmt.Sprintf("conform --target localhost:%d%s", port, (*again)[at:])
+			*again = "conform --target " + target + (*again)[at:]
 		}
 	}
 }
 
-func startHint(recipe grade.Recipe) string {
-	if recipe.Port > 0 {
-		return fmt.Sprintf("start it with %q and see that it listens on port %d", recipe.Start, recipe.Port)
+func startHint(rubric *grade.Rubric, recipe grade.Recipe) string {
+	listens := "listens"
+	if rubric.Transport == grade.UDP {
+		listens = "takes datagrams (UDP)"
 	}
-	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it listens there", recipe.Start)
+	if recipe.Port > 0 {
+		return fmt.Sprintf("start it with %q and see that it %s on port %d", recipe.Start, listens, recipe.Port)
+	}
+	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it %s there", recipe.Start, listens)
 }
 
 // entangled says whether one requirement may have had a part in what came of
