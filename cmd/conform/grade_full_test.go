@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"conform/suites/ledger"
+	"conform/suites/queue"
 )
 
 // small runs a shell script in the folder of a class, as a user who may mount: mo
@@ -171,5 +173,47 @@ func TestADamagedFolderIsMended(t *testing.T) {
 	}
 	if said, err = c.run(c.grade("--jobs", "2")...); err != nil || !strings.Contains(said, "(4 known from before)") || strings.Contains(said, "damaged") {
 		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// Machines are wanted elsewhere, more often than a submission may be tried: that
+// takes no attempt from it.
+func TestWorkersThatAreAskedToLeaveCostNoAttempt(t *testing.T) {
+	t.Parallel()
+	c := newClass(t, 0)
+	c.handIn("slow", "sleep 3; exec -a conform "+c.show+" serve echo --listen 127.0.0.1:7000")
+	server, err := queue.StartServer(t.TempDir(), "a-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	coordinator := c.start(c.grade("--queue", server.URL)...)
+	worker := func() *exec.Cmd {
+		return c.start("worker", "--queue", server.URL, "--folder", filepath.Join(c.dir, "copies"))
+	}
+	for range 6 {
+		leaves := worker()
+		c.until("it is being graded", 60*time.Second, func() bool {
+			for _, pid := range descendants(leaves.Process.Pid) {
+				text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+				if strings.HasPrefix(string(text), "sleep\x003") {
+					return true
+				}
+			}
+			return false
+		})
+		if err := leaves.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := leaves.Wait(); err != nil {
+			t.Errorf("a worker that was asked to leave: %v", err)
+		}
+	}
+	worker()
+	if err := coordinator.Wait(); err != nil {
+		t.Error(err)
+	}
+	if records := c.records(); len(records) != 1 || records[0].Score != 1 || records[0].Attempts != 1 {
+		t.Errorf("%+v", records)
 	}
 }
