@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -177,7 +178,7 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 		return outError(f.out, err)
 	}
 	if f.shard != "" {
-		if err := writeShard(f.out, f.shard); err != nil {
+		if err := writeShard(f.out, f.shard, plan.Submissions); err != nil {
 			return outError(f.out, err)
 		}
 	}
@@ -294,33 +295,64 @@ func shardOf(text string) (part, parts int, ok bool) {
 	return part, parts, found && errors.Join(err, err2) == nil && part >= 1 && part <= parts
 }
 
-func writeShard(out, shard string) error {
-	path := filepath.Join(out, shardFile)
-	if before, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(before)) != shard {
-		return fmt.Errorf("it holds part %s: name another folder for part %s", strings.TrimSpace(string(before)), shard)
+// writeShard writes down which part a folder holds and, a line each in JSON, of
+// which submissions: a part that is killed may not be taken for a whole one.
+func writeShard(out, shard string, all []submission.Found) error {
+	if before, _, err := readShard(out); err == nil && before != shard {
+		return fmt.Errorf("it holds part %s: name another folder for part %s", before, shard)
 	}
-	return ledger.WriteFile(path, func(w io.Writer) error { _, err := fmt.Fprintln(w, shard); return err })
+	return ledger.WriteFile(filepath.Join(out, shardFile), func(w io.Writer) error {
+		if _, err := fmt.Fprintln(w, shard); err != nil {
+			return err
+		}
+		lines := json.NewEncoder(w)
+		for _, s := range all {
+			if err := lines.Encode(s.Name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// allParts says which part is missing where folders hold parts.
-func allParts(folders []string) error {
+func readShard(folder string) (shard string, names []string, err error) {
+	path := filepath.Join(folder, shardFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, err
+	}
+	shard, rest, _ := strings.Cut(string(text), "\n")
+	for lines := json.NewDecoder(strings.NewReader(rest)); lines.More(); {
+		var name string
+		if err := lines.Decode(&name); err != nil {
+			return "", nil, fmt.Errorf("%s does not say of which submissions it is a part: %w", path, err)
+		}
+		names = append(names, name)
+	}
+	return strings.TrimSpace(shard), names, nil
+}
+
+// allParts says which part is missing where folders hold parts, and of which
+// submissions each is.
+func allParts(folders []string) (of map[string][]string, err error) {
 	parts := 0
 	there := map[int]bool{}
+	of = map[string][]string{}
 	for _, folder := range folders {
-		text, err := os.ReadFile(filepath.Join(folder, shardFile))
+		shard, names, err := readShard(folder)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
-			return err
+			return nil, err
 		}
-		part, of, ok := shardOf(strings.TrimSpace(string(text)))
+		part, all, ok := shardOf(shard)
 		switch {
 		case !ok:
-			return fmt.Errorf("%s does not say which part it is", filepath.Join(folder, shardFile))
-		case parts != 0 && of != parts:
-			return fmt.Errorf("%s is a part of %d, others are of %d: grade all with the same --shard …/N", folder, of, parts)
+			return nil, fmt.Errorf("%s does not say which part it is", filepath.Join(folder, shardFile))
+		case parts != 0 && all != parts:
+			return nil, fmt.Errorf("%s is a part of %d, others are of %d: grade all with the same --shard …/N", folder, all, parts)
 		}
-		parts, there[part] = of, true
+		parts, there[part], of[folder] = all, true, names
 	}
 	var missing []string
 	for part := 1; part <= parts; part++ {
@@ -333,9 +365,9 @@ func allParts(folders []string) error {
 		if len(missing) > 10 {
 			more, missing = fmt.Sprintf(" and %d more", len(missing)-10), missing[:10]
 		}
-		return fmt.Errorf("of %d parts there is none numbered %s%s: name their folders too", parts, strings.Join(missing, ", "), more)
+		return nil, fmt.Errorf("of %d parts there is none numbered %s%s: name their folders too", parts, strings.Join(missing, ", "), more)
 	}
-	return nil
+	return of, nil
 }
 
 // tally is what has come of a batch.
@@ -343,6 +375,7 @@ type tally struct {
 	total, cached int
 	outcomes      map[grade.Outcome]int
 	undecided     []string // who, in the order in which it became known
+	unfinished    []string // parts that did not come to their end, and what they lack
 	took          time.Duration
 }
 
@@ -570,7 +603,10 @@ func (t *tally) show(w io.Writer, plan batch.Plan, written feedbackWritten) {
 		fmt.Fprintf(w, " (%d known from before)", t.cached)
 	}
 	if t.took > 0 {
-		fmt.Fprintf(w, " · %s · seed %d", took(t.took), plan.Seed)
+		fmt.Fprintf(w, " · %s", took(t.took))
+	}
+	if plan.Seed != 0 {
+		fmt.Fprintf(w, " · seed %d", plan.Seed)
 	}
 	fmt.Fprintln(w)
 	if written.Scores != "" {
@@ -583,20 +619,18 @@ func (t *tally) show(w io.Writer, plan batch.Plan, written feedbackWritten) {
 		fmt.Fprintf(w, "! %s\n", doubt)
 	}
 	if n := len(t.undecided); n > 0 {
-		names, more := t.undecided, ""
-		if len(names) > 10 {
-			names, more = names[:10], fmt.Sprintf(" and %d more", n-10)
-		}
-		shown := make([]string, len(names))
-		for i, name := range names {
-			shown[i] = quoted(name)
-		}
-		fmt.Fprintf(w, "%d could not be decided, which is not their doing and no zero: %s%s\n", n, strings.Join(shown, ", "), more)
+		fmt.Fprintf(w, "%d could not be decided, which is not their doing and no zero: %s\n", n, listed(t.undecided))
 		for _, problem := range written.Problems[:min(len(written.Problems), 3)] {
 			fmt.Fprintf(w, "  %s\n", problem)
 		}
 		fmt.Fprintln(w, "the class page names all causes: mend them, and run the same command again")
-	} else if t.done() < t.total {
+	}
+	for _, text := range t.unfinished {
+		fmt.Fprintln(w, text)
+	}
+	if len(t.unfinished) > 0 {
+		fmt.Fprintln(w, "run the command of each such part again, and then this one")
+	} else if len(t.undecided) == 0 && t.done() < t.total {
 		fmt.Fprintln(w, "the same command goes on where this one ended")
 	}
 }
@@ -720,9 +754,26 @@ func ownDigest() (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+// listed are names for people, and not too many of them.
+func listed(names []string) string {
+	const most = 10
+	var shown []string
+	for _, name := range names[:min(len(names), most)] {
+		shown = append(shown, quoted(name))
+	}
+	text := strings.Join(shown, ", ")
+	if n := len(names) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// seedFile holds what the input of a folder is drawn from.
+const seedFile = "seed"
+
 // seedOf is the seed of a folder: the same again for whoever does not say.
 func (f *gradeFlags) seedOf() (int64, error) {
-	path, given := filepath.Join(f.out, "seed"), f.seed
+	path, given := filepath.Join(f.out, seedFile), f.seed
 	if given == 0 {
 		text, err := os.ReadFile(path)
 		switch {
@@ -850,8 +901,8 @@ func newGradeMerge() *cobra.Command {
 		Long: `Put folders of conform grade --out together in one, with the pages about all of
 them. A result that was decided goes before one that was not.
 
-  conform grade submissions --rubric rubric.yaml --shard 1/2 --out part1
-  conform grade submissions --rubric rubric.yaml --shard 2/2 --out part2
+  conform grade submissions --rubric rubric.yaml --seed 2026 --shard 1/2 --out part1
+  conform grade submissions --rubric rubric.yaml --seed 2026 --shard 2/2 --out part2
   conform grade merge part1 part2 --rubric rubric.yaml --out graded`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -870,7 +921,8 @@ them. A result that was decided goes before one that was not.
 			if plan.Due, err = timeOf("--due", f.due); err != nil {
 				return err
 			}
-			if err := allParts(args); err != nil {
+			parts, err := allParts(args)
+			if err != nil {
 				return err
 			}
 			out, err := batch.Open(f.out)
@@ -884,7 +936,32 @@ them. A result that was decided goes before one that was not.
 			} else if err != nil {
 				return err
 			}
+			// They are all of one seed: what is graded here later has it too.
+			for _, folder := range args {
+				from := gradeFlags{out: folder}
+				if _, err := os.Stat(filepath.Join(folder, seedFile)); err == nil {
+					if f.seed, err = from.seedOf(); err != nil {
+						return err
+					}
+					break
+				}
+			}
+			if f.seed != 0 {
+				if plan.Seed, err = f.seedOf(); err != nil {
+					return err
+				}
+			}
 			t := &tally{total: len(records), outcomes: map[grade.Outcome]int{}}
+			known := map[string]bool{}
+			for _, r := range records {
+				known[r.Name] = true
+			}
+			for _, folder := range args {
+				if left := slices.DeleteFunc(slices.Clone(parts[folder]), func(name string) bool { return known[name] }); len(left) > 0 {
+					t.total += len(left)
+					t.unfinished = append(t.unfinished, fmt.Sprintf("%s has no grade for %d of its %d submissions (%s)", folder, len(left), len(parts[folder]), listed(left)))
+				}
+			}
 			for _, r := range records {
 				plan.Submissions = append(plan.Submissions, submission.Found{Name: r.Name})
 				t.outcomes[r.Outcome]++
@@ -897,7 +974,7 @@ them. A result that was decided goes before one that was not.
 				return kitError{roomFor(f.out, err)}
 			}
 			t.show(cmd.OutOrStdout(), plan, written)
-			if len(t.undecided) > 0 {
+			if len(t.undecided)+len(t.unfinished) > 0 {
 				return exitError(exitKit)
 			}
 			return nil
@@ -916,6 +993,7 @@ them. A result that was decided goes before one that was not.
 func newGradeFill() *cobra.Command {
 	var canvas string
 	var moodle bool
+	var columns []string
 	cmd := &cobra.Command{
 		Use:   "fill OUT EXPORT",
 		Short: "Fill in a gradebook that was exported from Canvas or Moodle",
@@ -925,12 +1003,27 @@ goes to standard output, and who was not matched to standard error.
 
   conform grade fill graded export.csv --canvas 'Lab 1' > import.csv
   conform grade fill graded worksheet.csv --moodle > import.csv
+  conform grade fill graded Bewertungen.csv --moodle --column grade=Bewertung \
+    --column feedback='Feedback als Kommentar' > import.csv
 
 It exits 1 when a submission is not in the gradebook.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (canvas != "") == moodle {
 				return fmt.Errorf("write one of --canvas ASSIGNMENT and --moodle")
+			}
+			if len(columns) > 0 && !moodle {
+				return fmt.Errorf("--column is for --moodle: in the gradebook of Canvas the headers are the same in every language")
+			}
+			var headers feedback.MoodleColumns
+			for _, c := range columns {
+				key, header, ok := strings.Cut(c, "=")
+				if !ok || header == "" {
+					return fmt.Errorf("--column %s: write KEY=HEADER, as in grade=Bewertung", quoted(c))
+				}
+				if err := headers.Set(key, header); err != nil {
+					return fmt.Errorf("--column %s: %w", quoted(c), err)
+				}
 			}
 			grades, err := batch.ReadGrades(args[0])
 			if err != nil {
@@ -947,7 +1040,7 @@ It exits 1 when a submission is not in the gradebook.`,
 			defer export.Close()
 			var filled feedback.Filled
 			if moodle {
-				filled, err = feedback.FillMoodle(cmd.OutOrStdout(), export, class, feedback.MoodleColumns{}, feedback.Options{})
+				filled, err = feedback.FillMoodle(cmd.OutOrStdout(), export, class, headers, feedback.Options{})
 			} else {
 				filled, err = feedback.FillCanvas(cmd.OutOrStdout(), export, class, canvas)
 			}
@@ -966,5 +1059,6 @@ It exits 1 when a submission is not in the gradebook.`,
 	}
 	cmd.Flags().StringVar(&canvas, "canvas", "", "EXPORT is from Canvas: fill in this `assignment`, by its title, its number or its header")
 	cmd.Flags().BoolVar(&moodle, "moodle", false, "EXPORT is an offline grading worksheet of Moodle")
+	cmd.Flags().StringArrayVar(&columns, "column", nil, "the `KEY=HEADER` of a column of the worksheet, where it is not in English: identifier, name, email, grade, feedback (repeatable)")
 	return cmd
 }
