@@ -21,6 +21,7 @@ import (
 	"conform/suites/report"
 	"conform/suites/sandbox"
 	"conform/suites/submission"
+	"conform/suites/target"
 )
 
 // The submissions of these tests are folders with a file that names a fault of
@@ -539,6 +540,22 @@ func TestStudentsAreToldHowItIsStartedAtHome(t *testing.T) {
 		run := &report.Report{Results: []report.Result{{Replay: `conform --exec './s {port}' --protocol raw --only raw/bytes/hello --seed 7 -v`}}}
 		if atHome(run, &tc.rubric, tc.recipe); run.Results[0].Replay != tc.replay {
 			t.Errorf("%s, not %s", run.Results[0].Replay, tc.replay)
+		}
+	}
+}
+
+// Without boxes too, a server that does not start is the submission's doing.
+func TestWithoutABoxWhatDoesNotStartIsTheSubmissions(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"dora": "exits"}))
+	p.Tier = sandbox.Basic
+	p.Rubric = []byte(strings.Replace(string(p.Rubric), "  port: 1060\n", "", 1))
+	if r := run(t, p, 1)["dora"].Record; r.Outcome != grade.NotStarted || r.Owner != grade.OfSubmission || r.Code != sandbox.EndedEarly || r.Attempts != 1 {
+		t.Errorf("%+v", r)
+	}
+	for want, e := range map[string]target.UnreadyError{sandbox.EndedEarly: {Ended: true}, sandbox.WrongPort: {Elsewhere: true}, sandbox.WrongInterface: {Interface: true}, sandbox.NotListening: {}} {
+		if got := unreadyCode(&e); got != want {
+			t.Errorf("%s, not %s", got, want)
 		}
 	}
 }
