@@ -3,6 +3,7 @@ package suites_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -38,6 +39,10 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // or each child lasts a second longer under the race detector
+	// Nearly all of these tests wait. Ginkgo ends a run that was given go test -parallel, and does not see this.
+	if err := flag.Lookup("test.parallel").Value.Set("4"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
