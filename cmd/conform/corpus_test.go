@@ -182,7 +182,7 @@ func (c *corpusRun) prepareGo() bool {
 	}
 	for _, program := range programs {
 		cmd := exec.Command(filepath.Join(c.goRoot, "bin/go"), "build", "-o", os.DevNull, program)
-		cmd.Env = append(os.Environ(), "GO111MODULE=off", "GOFLAGS=")
+		cmd.Env = append(os.Environ(), "GO111MODULE=off", "GOFLAGS=", "CGO_ENABLED=") // as in the box
 		if text, err := cmd.CombinedOutput(); err != nil {
 			c.t.Fatalf("%s: %v\n%s", program, err, text)
 		}

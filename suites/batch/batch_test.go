@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -29,6 +30,10 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("CONFORM_BATCH_TEST") == "submission" {
 		os.Exit(serveFault())
+	}
+	// Nearly all of these tests wait, however many processors there are.
+	if err := flag.Lookup("test.parallel").Value.Set("4"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
