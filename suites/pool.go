@@ -88,11 +88,11 @@ func (p *pool) run(ctx context.Context) {
 		case j.result.Waited && j.session.longRetries >= maxLongRetries:
 			silent = append(silent, j)
 		default:
-			p.confirm(ctx, j)
+			p.confirm(ctx, j, true)
 		}
 	}
 	p.abreast(ctx, silent, func(ctx context.Context, j *job) bool {
-		p.confirm(ctx, j)
+		p.confirm(ctx, j, false)
 		return true
 	})
 	p.oneByOne(ctx, append(alone, last...))
@@ -313,8 +313,9 @@ func (p *pool) suspects(unconfirmed []*job) (rest []*job) {
 	return rest
 }
 
-// confirm executes a failed job once more, alone, and takes the outcome.
-func (p *pool) confirm(ctx context.Context, j *job) {
+// confirm executes a failed job once more, alone, and takes the outcome; on a server
+// that nobody was served by before, if it is quiet and conform can start one again.
+func (p *pool) confirm(ctx context.Context, j *job, quiet bool) {
 	s := j.session
 	switch {
 	case ctx.Err() != nil:
@@ -332,6 +333,11 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		factor = retryFactor
 	}
 	first := j.result
+	if quiet && (p.workers == 1 || first.Waited) {
+		// What others have left there is no doing of this one. Where several run at
+		// a time, what was said wrong may be the doing of those beside it anyway.
+		s.afresh(ctx, j.spec.ID)
+	}
 	s.alone.RLock() // others may be confirmed beside it
 	p.execute(ctx, j, factor)
 	s.alone.RUnlock()
@@ -389,7 +395,7 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}
 		p.finish(j)
 	case failed(j.result.Verdict) && !(j.result.Waited && s.longRetries >= maxLongRetries):
-		p.confirm(ctx, j)
+		p.confirm(ctx, j, true)
 	default:
 		p.finish(j)
 	}

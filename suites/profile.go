@@ -103,12 +103,16 @@ func (s *session) unprofiled(ctx context.Context) string {
 
 // profile makes the profile of one session.
 func (s *session) profile(ctx context.Context, results map[string]*job) {
-	p := &probe{session: s, began: time.Now(), timeline: []report.Visit{}}
-	env := s.env()
-	env.Door = nil // nothing else runs, and the probe keeps its distances itself
-	q := s.inquiry("profile", p.run)
-	q.Clients = profileClients + profileWaiting + 8
-	result := specs.Run(ctx, q, env)
+	p, result := s.probe(ctx)
+	if p.bound > 0 && p.class != specs.Concurrent && s.serves.Class == specs.Concurrent && !s.exited() {
+		// As in the look before the run, a bound counts when it is found twice:
+		// earlier clients may have left too little room, or the machine too little
+		// time.
+		s.afresh(ctx, "another look at how clients are served")
+		if again, r := s.probe(ctx); r.Verdict == specs.Pass && again.bound > p.bound {
+			p, result = again, r
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		s.profiled.LeftOut = s.unprofiled(ctx)
@@ -127,6 +131,16 @@ func (s *session) profile(ctx context.Context, results map[string]*job) {
 		// report says more.
 		s.counted = specs.Concurrency{Class: p.class, Bound: p.bound, Evidence: p.evidence}
 	}
+}
+
+// probe has one look.
+func (s *session) probe(ctx context.Context) (*probe, specs.Result) {
+	p := &probe{session: s, began: time.Now(), timeline: []report.Visit{}}
+	env := s.env()
+	env.Door = nil // nothing else runs, and the probe keeps its distances itself
+	q := s.inquiry("profile", p.run)
+	q.Clients = profileClients + profileWaiting + 8
+	return p, specs.Run(ctx, q, env)
 }
 
 // probe counts clients until one has to wait, then connections until none is

@@ -72,6 +72,8 @@ type session struct {
 	healthy time.Time // when the server was last seen to serve
 	cause   string    // why it is dead; empty while it lives
 	exits   []report.Exit
+	wrote   target.Output // before it was started again
+	renewed time.Duration // what starting it afresh has taken
 }
 
 const (
@@ -82,6 +84,10 @@ const (
 	quietFloor  = 80 * time.Millisecond
 	gapFloor    = 4 * time.Millisecond
 	leaveFloor  = 200 * time.Millisecond
+
+	// mostRenewing is how long starting a server afresh may take in a run, all
+	// together: one that is slow to start must not run out of time for it.
+	mostRenewing = time.Minute
 
 	// dying is how long a server may take to die of what has been done to it.
 	dying = 25 * time.Millisecond
@@ -449,15 +455,38 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 	s.mu.Lock()
 	s.exits = append(s.exits, exit)
 	s.mu.Unlock()
-	if err := s.process.Restart(ctx); err != nil {
+	if err := s.restart(ctx); err != nil {
 		s.kill(fmt.Sprintf("the server stopped serving during %s (%s) and could not be started again: %s", during, exit.Status, firstLine(err)))
 		return false, false
+	}
+	return true, true
+}
+
+// restart starts the server again that conform has started.
+func (s *session) restart(ctx context.Context) error {
+	s.wrote = s.wrote.Then(s.process.Output())
+	if err := s.process.Restart(ctx); err != nil {
+		return err
 	}
 	s.address.Address = s.process.Address()
 	s.mu.Lock()
 	s.healthy = time.Now()
 	s.mu.Unlock()
-	return true, true
+	return nil
+}
+
+// afresh starts a server again, so that nothing of what earlier clients have left
+// in it is laid at the door of the next. It does so with one that has a network of
+// its own, where its port is free at once. It must be called alone.
+func (s *session) afresh(ctx context.Context, during string) {
+	if _, own := s.process.(wire.Network); !own || s.dead() != "" || ctx.Err() != nil || s.renewed > mostRenewing {
+		return
+	}
+	began := time.Now()
+	err := s.restart(ctx)
+	if s.renewed += time.Since(began); err != nil && ctx.Err() == nil {
+		s.kill(fmt.Sprintf("the server could not be started again for %s: %s", during, firstLine(err)))
+	}
 }
 
 func firstLine(err error) string {
