@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"conform/impl/faults"
 	"conform/impl/serve"
 	"conform/specs"
 	"conform/suites"
@@ -154,7 +156,44 @@ func TestRestartAfterDeath(t *testing.T) {
 	}
 }
 
+// What an earlier client has left in a server is not laid at the door of the next: a
+// failure is confirmed on a server that nobody was served by before. What either has
+// written is in the report.
+func TestConfirmedAfresh(t *testing.T) {
+	sandbox.NeedsBoxes(t)
+	plan := suites.Plan{Protocol: "calc", Seed: 1, Jobs: 1, Only: []string{"calc/modes/*", "calc/sums/session", "calc/concurrency/state-*"}, Start: func(ctx context.Context) (suites.Server, error) {
+		o := sandbox.In(t, "one-mode", "127.0.0.1:8080")
+		return server(sandbox.Serve(ctx, sandbox.ServeOptions{Options: o, Port: 8080}))
+	}}
+	r := runPlan(t, plan)
+	again := 0
+	for _, res := range r.Results {
+		if about := strings.HasPrefix(res.ID, "calc/concurrency/state-"); (res.Verdict == specs.Fail) != about {
+			t.Errorf("%s: %s %+v", res.ID, res.Verdict, res.Reason)
+		}
+		if res.Verdict == specs.Pass && res.Attempts > 1 {
+			again++
+		}
+	}
+	if again == 0 {
+		t.Error("no requirement has met what another has left")
+	}
+	if n := strings.Count(r.Target.Output.Head, "one mode for all"); n < again || len(r.Target.Exits) > 0 {
+		t.Errorf("%d starts in %q, exits %+v", n, r.Target.Output.Head, r.Target.Exits)
+	}
+}
+
 func init() {
+	sandbox.Hostile["one-mode"] = func(args []string) {
+		all := faults.For("calc")
+		fault := all[slices.IndexFunc(all, func(f faults.Fault) bool { return f.Name == "one-buffer-for-all" })]
+		l, err := net.Listen("tcp", args[0])
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println("one mode for all")
+		<-fault.Start(l).Done()
+	}
 	// It serves some connections and then exits.
 	sandbox.Hostile["dies"] = func(args []string) {
 		handler, err := suites.Handler("zen", nil)
