@@ -48,6 +48,8 @@ var wrongZen = []entry{
 	{name: "wrong-bytes-py", base: "zen.py", edits: []string{`b"Complex."`, `b"Complicated."`}, breaks: "answers/simple answers/nothing-added answers/long-conversation framing/split-question framing/two-questions-at-once end-of-input/* !end-of-input/closes robustness/* concurrency/*"},
 	// A client that leaves as soon as it has its answer does not see what follows.
 	{name: "line-end-added-js", base: "zen.js", edits: []string{`socket.write(answers.get(question) ?? "Error: unknown aphorism.")`, `socket.write((answers.get(question) ?? "Error: unknown aphorism.") + "\n")`}, breaks: "*/* !concurrency/churn"},
+	// As well when it comes a moment later.
+	{name: "line-end-in-a-write-of-its-own-c", base: "zen.c", edits: []string{"send_all(fd, said, strlen(said)) < 0", `send_all(fd, said, strlen(said)) < 0 || send_all(fd, "\n", 1) < 0`}, breaks: "*/* !concurrency/churn"},
 	{name: "any-case-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.capitalize(),"}, breaks: "answers/case-matters"},
 	{name: "strips-blanks-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.strip(),"}, breaks: "answers/blanks-matter framing/line-end-is-not-an-end framing/bytes-after-the-answer framing/question-then-line-end"},
 	// It answers all questions of a read. Whatever asks again, or sees whether the connection stays; so does the
