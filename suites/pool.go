@@ -88,11 +88,11 @@ func (p *pool) run(ctx context.Context) {
 		case j.result.Waited && j.session.longRetries >= maxLongRetries:
 			silent = append(silent, j)
 		default:
-			p.confirm(ctx, j, true)
+			p.confirm(ctx, j)
 		}
 	}
 	p.abreast(ctx, silent, func(ctx context.Context, j *job) bool {
-		p.confirm(ctx, j, false)
+		p.confirm(ctx, j)
 		return true
 	})
 	p.oneByOne(ctx, append(alone, last...))
@@ -313,9 +313,8 @@ func (p *pool) suspects(unconfirmed []*job) (rest []*job) {
 	return rest
 }
 
-// confirm executes a failed job once more, alone, and takes the outcome; on a server
-// that nobody was served by before, if it is quiet and conform can start one again.
-func (p *pool) confirm(ctx context.Context, j *job, quiet bool) {
+// confirm executes a failed job once more, alone, and takes the outcome.
+func (p *pool) confirm(ctx context.Context, j *job) {
 	s := j.session
 	switch {
 	case ctx.Err() != nil:
@@ -333,9 +332,10 @@ func (p *pool) confirm(ctx context.Context, j *job, quiet bool) {
 		factor = retryFactor
 	}
 	first := j.result
-	if quiet && (p.workers == 1 || first.Waited) {
-		// What others have left there is no doing of this one. Where several run at
-		// a time, what was said wrong may be the doing of those beside it anyway.
+	if silent := first.Waited && s.longRetries >= maxLongRetries; !silent && (p.workers == 1 || first.Waited) {
+		// Nothing else runs now, and what others have left in the server is no doing
+		// of this requirement. Where several run at a time, what was said wrong may
+		// be the doing of those beside it anyway.
 		s.afresh(ctx, j.spec.ID)
 	}
 	s.alone.RLock() // others may be confirmed beside it
@@ -395,7 +395,7 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}
 		p.finish(j)
 	case failed(j.result.Verdict) && !(j.result.Waited && s.longRetries >= maxLongRetries):
-		p.confirm(ctx, j, true)
+		p.confirm(ctx, j)
 	default:
 		p.finish(j)
 	}
