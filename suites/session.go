@@ -74,6 +74,8 @@ type session struct {
 	exits   []report.Exit
 	wrote   target.Output // before it was started again
 	renewed time.Duration // what starting it afresh has taken
+	hung    bool          // it was there still when it was started again for serving nobody
+	strange bool          // it does not welcome a client when nobody was served before either
 }
 
 const (
@@ -449,9 +451,11 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 	case <-ctx.Done():
 	}
 	exit := report.Exit{Status: "stopped serving (" + problem + ")", During: during, Output: s.process.Output().LastLines(8)}
-	if how, ok := s.howExited(); ok {
+	how, ended := s.howExited()
+	if ended {
 		exit.Status = how
 	}
+	s.hung = !ended
 	s.mu.Lock()
 	s.exits = append(s.exits, exit)
 	s.mu.Unlock()
@@ -475,18 +479,38 @@ func (s *session) restart(ctx context.Context) error {
 	return nil
 }
 
-// afresh starts a server again, so that nothing of what earlier clients have left
-// in it is laid at the door of the next. It does so with one that has a network of
+// afresh starts a server again that does not welcome a new client any more, or that
+// was waited for in vain, so that nothing of what earlier clients have left in it is
+// laid at the door of the next requirement. It does so with one that has a network of
 // its own, where its port is free at once. It must be called alone.
-func (s *session) afresh(ctx context.Context, during string) {
-	if _, own := s.process.(wire.Network); !own || s.dead() != "" || ctx.Err() != nil || s.renewed > mostRenewing {
+func (s *session) afresh(ctx context.Context, next specs.Spec, waited bool) {
+	_, own := s.process.(wire.Network)
+	switch {
+	case !own || s.dead() != "" || ctx.Err() != nil || s.renewed > mostRenewing:
+		return
+	case !waited && (s.strange || s.welcomes(ctx)):
 		return
 	}
 	began := time.Now()
 	err := s.restart(ctx)
-	if s.renewed += time.Since(began); err != nil && ctx.Err() == nil {
-		s.kill(fmt.Sprintf("the server could not be started again for %s: %s", during, firstLine(err)))
+	s.renewed += time.Since(began)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.kill(fmt.Sprintf("the server could not be started again for %s: %s", next.ID, firstLine(err)))
+	case !waited:
+		s.strange = !s.welcomes(ctx)
 	}
+}
+
+// welcomes says whether a new client is served as the protocol wants it.
+func (s *session) welcomes(ctx context.Context) bool {
+	r := s.ask(ctx, s.timing, func(c *specs.Case) {
+		client := c.Dial()
+		s.protocol.Hello(client)
+		client.Leave()
+	})
+	return r.Verdict == specs.Pass || r.Verdict == specs.Info
 }
 
 func firstLine(err error) string {
