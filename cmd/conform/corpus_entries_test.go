@@ -31,7 +31,7 @@ var wrongZen = []entry{
 	// is sent for itself, a mebibyte, and the part of a question that the client's end leaves.
 	{name: "read-is-a-message-py", base: "zen.py", edits: []string{
 		"*questions, rest = bytearray(rest).split(b\"?\")\n                    for question in questions:\n                        client.sendall(answer(bytes(question)))",
-		"pass\n                client.sendall(answer(bytes(data).removesuffix(b\"?\")))"}, breaks: "framing/* !framing/no-greeting !framing/two-questions-at-once messages/one-mebibyte end-of-input/partial-question concurrency/partial-* concurrency/slow-sender concurrency/any-order*"},
+		"pass\n                client.sendall(answer(bytes(data).removesuffix(b\"?\")))"}, breaks: "framing/* !framing/no-greeting !framing/two-questions-at-once messages/one-mebibyte end-of-input/partial-question concurrency/partial-* concurrency/slow-sender concurrency/any-order*", daily: true},
 	// Those who wait their turn are served.
 	{name: "one-at-a-time-py", base: "zen.py", edits: []string{"threading.Thread(target=converse, args=(client,), daemon=True).start()", "converse(client)"}, serves: 1, breaks: "concurrency/* !concurrency/queued-client !concurrency/churn !concurrency/any-order*"},
 	{name: "one-at-a-time-go", base: "zen.go", edits: []string{"go converse(conn)", "converse(conn)"}, serves: 1, breaks: "concurrency/* !concurrency/queued-client !concurrency/churn !concurrency/any-order*"},
@@ -63,7 +63,7 @@ var wrongZen = []entry{
 	{name: "aborts-on-long-questions-c", base: "zen.c", edits: []string{"question = realloc(question, size *= 2)", "abort()"}, breaks: "messages/longer-than-a-read messages/one-mebibyte"},
 	{name: "hangs-up-on-long-questions-c", base: "zen.c", edits: []string{"if (used == size) question = realloc(question, size *= 2);", "if (used == size) goto out;"}, breaks: "messages/longer-than-a-read messages/one-mebibyte"},
 	{name: "text-only-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.decode().encode(),"}, breaks: "messages/any-byte"},
-	{name: "dies-of-a-reset-js", base: "zen.js", edits: []string{`socket.on("error", () => socket.destroy());`, ""}, breaks: "robustness/reset-* concurrency/one-vanishes concurrency/any-order-and-end"},
+	{name: "dies-of-a-reset-js", base: "zen.js", edits: []string{`socket.on("error", () => socket.destroy());`, ""}, breaks: "robustness/reset-* concurrency/one-vanishes concurrency/any-order-and-end", daily: true},
 	// Of an error of reading only: it depends on when the reset comes whether there is one.
 	{name: "dies-of-a-reset-go", base: "zen.go", edits: []string{"if err != nil {\n			return\n		}\n		answer", "if err == io.EOF {\n			return\n		} else if err != nil {\n			log.Fatal(err)\n		}\n		answer"}, breaks: "robustness/reset-* concurrency/one-vanishes concurrency/any-order-and-end"},
 	{name: "leaks-connections-c", base: "zen.c", edits: []string{"  free(question);\n  close(fd);", "  free(question);"}, breaks: "end-of-input/closes end-of-input/answers-then-closes"},
