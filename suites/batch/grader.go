@@ -98,16 +98,11 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 		pulse = takePulse
 	}
 	late := pulse()
-	jobs := 0
-	runs, cause, err := g.test(ctx, taken.Dir, recipe, jobs)
-	if err == nil && cause == nil && entangled(runs) {
-		jobs = 1
-		runs, cause, err = g.test(ctx, taken.Dir, recipe, jobs)
-	}
+	runs, cause, err := g.test(ctx, taken.Dir, recipe)
 	inDoubt := late() > starved && (waited(runs) || cause != nil && cause.Code == sandbox.NotListening)
 	if err == nil && g.Alone != nil && (inDoubt || cause == nil && overran(runs)) {
 		err = g.Alone(ctx, func() (err error) {
-			runs, cause, err = g.test(ctx, taken.Dir, recipe, jobs)
+			runs, cause, err = g.test(ctx, taken.Dir, recipe)
 			return err
 		})
 		f.Overrun = grade.OfSubmission
@@ -183,9 +178,10 @@ func (g *Grader) build(ctx context.Context, dir string, recipe grade.Recipe) (*g
 // buildDisk is how much a build may write, in bytes.
 const buildDisk = 1 << 30
 
-// test runs the requirements of the rubric, once for each draw, so many at a time;
-// 0 is as many as a run takes.
-func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs int) (runs []*report.Report, cause *grade.Cause, err error) {
+// test runs the requirements of the rubric, once for each draw, each apart from the
+// others: which of them a server that dies, or that mixes up its clients, meets
+// beside each other is another matter each time.
+func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (runs []*report.Report, cause *grade.Cause, err error) {
 	rubric := g.Scheme.Rubric
 	until := time.Now().Add(recipe.RunBudget)
 	for _, seed := range grade.Seeds(g.Seed, rubric.Draws) {
@@ -194,7 +190,7 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs
 		o.Limits.Wall, o.Limits.CPU = recipe.RunBudget+time.Minute, recipe.RunBudget
 		plan := suites.Plan{
 			Exec: recipe.Start, Protocol: rubric.Protocol, Dialects: rubric.Dialects(), Only: g.Scheme.IDs(),
-			Strict: rubric.Strict, Seed: seed, Jobs: jobs, Tool: g.Tool,
+			Strict: rubric.Strict, Seed: seed, Apart: true, Tool: g.Tool,
 			// The first draw has to run whatever became of the clock.
 			Timeout: max(time.Until(until), time.Second),
 			Start: func(ctx context.Context) (suites.Server, error) {
@@ -236,34 +232,6 @@ func startHint(recipe grade.Recipe) string {
 	}
 	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it listens there", recipe.Start)
 }
-
-// entangled says whether one requirement may have had a part in what came of
-// another beside it: the server has died, or said something wrong, which it may
-// have kept from another client. Which one that met is another matter each time,
-// so such a server is judged by one requirement at a time. One that keeps silent
-// most of the time is not: that would take minutes, and is the same.
-func entangled(runs []*report.Report) bool {
-	spoken, silent := 0, 0
-	for _, r := range runs {
-		spoken += len(r.Target.Exits)
-		for _, res := range r.Results {
-			if res.Verdict != specs.Fail && res.Verdict != specs.NonStrict || res.Reason == nil {
-				continue
-			}
-			switch code := res.Reason.Code; {
-			case code == specs.NoAnswer, code == specs.PartialAnswer, code == specs.NotClosed:
-				silent++
-			case !slices.Contains(waits, code):
-				spoken++
-			}
-		}
-	}
-	return spoken > 0 && silent <= maxSilent*len(runs)
-}
-
-// maxSilent is how many requirements of a run may be waited for a second time, one
-// after the other: each takes seconds.
-const maxSilent = 10
 
 // overran says whether a run ended before everything was judged.
 func overran(runs []*report.Report) bool {
