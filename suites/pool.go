@@ -454,7 +454,7 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		factor = retryFactor
 	}
 	first := j.result
-	if silent := first.Waited && s.longRetries >= maxLongRetries; !silent && (p.workers == 1 || first.Waited) {
+	if first.Waited && !s.silent() || !first.Waited && p.workers == 1 {
 		// Nothing else runs now, and what others have left in the server is no doing
 		// of this requirement. Where several run at a time, what was said wrong may
 		// be the doing of those beside it anyway.
@@ -511,7 +511,7 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		return
 	}
 	switch {
-	case failed(j.result.Verdict) && (!alive || restarted) && !(restarted && s.hung && j.result.Waited && s.longRetries < maxLongRetries):
+	case failed(j.result.Verdict) && (!alive || restarted) && !(restarted && s.hung && j.result.Waited && !s.silent()):
 		p.finish(j) // the server's death confirms it, and no impatience
 	case !failed(j.result.Verdict) && (!alive || restarted):
 		// Its own requirement was met, but nobody is served any more.
