@@ -458,7 +458,10 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		// Nothing else runs now, and what others have left in the server is no doing
 		// of this requirement. Where several run at a time, what was said wrong may
 		// be the doing of those beside it anyway.
-		s.afresh(ctx, j.spec, first.Waited)
+		if s.afresh(ctx, j.spec, first.Waited); s.dead() != "" {
+			p.finish(j)
+			return
+		}
 	}
 	s.alone.RLock() // others may be confirmed beside it
 	p.execute(ctx, j, factor, false)

@@ -495,12 +495,12 @@ func (s *session) restart(ctx context.Context) error {
 
 // afresh starts a server again that does not welcome a new client any more, or that
 // was waited for in vain, so that nothing of what earlier clients have left in it is
-// laid at the door of the next requirement. It does so with one that has a network of
-// its own, where its port is free at once. It must be called alone.
+// laid at the door of the next requirement. It does so with one in a box, where its
+// port is free at once. It must be called alone.
 func (s *session) afresh(ctx context.Context, next specs.Spec, waited bool) {
-	_, own := s.process.(wire.Network)
+	boxed, _ := s.process.(interface{ Boxed() bool })
 	switch {
-	case !own || s.dead() != "" || ctx.Err() != nil || s.renewed > mostRenewing:
+	case boxed == nil || !boxed.Boxed() || s.dead() != "" || ctx.Err() != nil || s.renewed > mostRenewing:
 		return
 	case !waited && (s.strange || s.welcomes(ctx)):
 		return
