@@ -82,6 +82,7 @@ var hostile = []entry{
 	{name: "wrong-port-py", base: "zen.py", edits: []string{`os.environ["PORT"]`, "9999"}, code: "wrong-port", says: "^listens on 9999, expected 8080"},
 	{name: "wrong-interface-py", base: "zen.py", edits: []string{`"127.0.0.1"`, `"127.0.0.2"`}, code: "wrong-interface", says: "127.0.0.2:8080 only"},
 	{name: "fork-bomb-py", text: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n.py", code: "ended-early", says: "limit of 128 processes", daily: true},
+	{name: "fork-bomb-in-the-build-py", text: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n.py", own: "build: MARK; python3 server.py\nstart: ./server\n", code: "build-processes", says: "limit of 128 processes"},
 	{name: "fork-bomb-when-asked-py", base: "zen.py", edits: []string{"def answer(question):", "def answer(question):\n    while len(question) > 1 << 19:\n        try:\n            os.fork()\n        except OSError:\n            pass"}, breaks: "messages/one-mebibyte"},
 	{name: "daemon-py", base: "zen.py", edits: []string{"\nmain()\n", "\nif os.fork():\n    os._exit(0)\nos.setsid()\nif os.fork():\n    os._exit(0)\nmain()\n"}, code: "ended-early", says: "exited with code 0|foreground", daily: true},
 	{name: "daemon-beside-py", base: "zen.py", edits: []string{"\nmain()\n", "\nimport signal\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True:\n            signal.pause()\n    os._exit(0)\nos.wait()\nmain()\n"}},
@@ -144,7 +145,6 @@ print('{"score": 100}')
 var hostileBuilds = []entry{
 	{name: "sleeps-for-ever", own: "build: MARK; sleep 1000\nstart: ./server\n", files: map[string]string{"a": "sleep"}, code: "build-wall", says: "ran for more than 4s"},
 	{name: "floods", own: "build: MARK; yes $(printf '\\033[31m::error::x')\nstart: ./server\n", files: map[string]string{"a": "flood"}, code: "build-wall", says: "ran for more than 4s"},
-	{name: "bomb-of-forks-py", text: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n.py", own: "build: MARK; python3 server.py\nstart: ./server\n", code: "build-processes", says: "limit of 128 processes"},
 	{name: "leaves-a-daemon-py", base: "zen.py", own: "build: MARK; (setsid sleep 1000 &) ; exit 0\nstart: MARK; exec python3 server.py\n"},
 	{name: "beside-py", base: "zen.py"},
 }
