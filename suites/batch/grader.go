@@ -90,6 +90,9 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 			return grade.Grade{}, err
 		}
 		if f.Build = built; cause != nil {
+			if err := g.room(); err != nil {
+				return grade.Grade{}, err
+			}
 			return done(nil, grade.BuildFailed, cause)
 		}
 	}
@@ -111,10 +114,30 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 	case err != nil:
 		return grade.Grade{}, err
 	case cause != nil:
+		if err := g.room(); err != nil {
+			return grade.Grade{}, err
+		}
 		return done(nil, grade.NotStarted, cause)
 	}
 	return done(runs, grade.Graded, nil)
 }
+
+// room says why a command may have failed that is as it should be: the machine has
+// no room left.
+func (g *Grader) room() error {
+	file, err := os.CreateTemp(g.Folder, "room-")
+	if err == nil {
+		_, err = file.Write(make([]byte, spare))
+		err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+	}
+	if Full(err) {
+		return err
+	}
+	return nil // whatever else it is, commands may not mind
+}
+
+// spare is how much room there has to be for a failure to be a submission's own.
+const spare = 1 << 20
 
 // ownRecipe reads what a submission says about itself, if it says anything.
 func ownRecipe(dir string) (grade.Own, *grade.Cause) {
@@ -186,11 +209,11 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (run
 	until := time.Now().Add(recipe.RunBudget)
 	for _, seed := range grade.Seeds(g.Seed, rubric.Draws) {
 		var problem error // of starting the server for the first time
-		o := sandbox.ServeOptions{Options: g.options(dir, recipe.Start, recipe), Port: recipe.Port}
+		o := sandbox.ServeOptions{Options: g.options(dir, recipe.Start, recipe), Network: rubric.Transport, Port: recipe.Port}
 		o.Limits.Wall, o.Limits.CPU = recipe.RunBudget+time.Minute, recipe.RunBudget
 		plan := suites.Plan{
 			Exec: recipe.Start, Protocol: rubric.Protocol, Dialects: rubric.Dialects(), Only: g.Scheme.IDs(),
-			Strict: rubric.Strict, Seed: seed, Apart: true, Tool: g.Tool,
+			Strict: rubric.Strict, Seed: seed, Apart: true, Tool: g.Tool, Scheme: rubric.Transport,
 			// The first draw has to run whatever became of the clock.
 			Timeout: max(time.Until(until), time.Second),
 			Start: func(ctx context.Context) (suites.Server, error) {
@@ -210,27 +233,55 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (run
 			return nil, nil, context.Cause(ctx)
 		case errors.As(problem, &unready):
 			return nil, &grade.Cause{Code: unready.Code, Owner: grade.OfSubmission, Message: unready.Message,
-				Hint: startHint(recipe), Output: unready.Output}, nil
+				Hint: startHint(rubric, recipe), Output: unready.Output}, nil
 		case errors.As(err, &command), errors.As(problem, &command):
-			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(recipe)}, nil
+			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(rubric, recipe)}, nil
 		case problem != nil:
 			return nil, nil, problem
 		case err != nil:
 			return nil, nil, err
 		case len(run.Results) == 0 && run.Summary.Cause != "":
 			// It listened, and was gone before anything could be judged.
-			return nil, &grade.Cause{Code: "not-reached", Owner: grade.OfSubmission, Message: run.Summary.Cause, Hint: startHint(recipe)}, nil
+			return nil, &grade.Cause{Code: "not-reached", Owner: grade.OfSubmission, Message: run.Summary.Cause, Hint: startHint(rubric, recipe)}, nil
 		}
+		atHome(run, rubric, recipe)
 		runs = append(runs, run)
 	}
 	return runs, nil, nil
 }
 
-func startHint(recipe grade.Recipe) string {
-	if recipe.Port > 0 {
-		return fmt.Sprintf("start it with %q and see that it listens on port %d", recipe.Start, recipe.Port)
+// atHome has the commands that run requirements again name what is there where
+// there are no boxes: a server that listens on a port of its own, and not where
+// conform says, or one of datagrams, has to be started first.
+func atHome(run *report.Report, rubric *grade.Rubric, recipe grade.Recipe) {
+	target := ""
+	switch {
+	case rubric.Transport == grade.UDP && recipe.Port > 0:
+		target = fmt.Sprintf("udp://localhost:%d", recipe.Port)
+	case rubric.Transport == grade.UDP:
+		target = `"udp://localhost:${PORT:?where it listens}"`
+	case recipe.Port > 0:
+		target = fmt.Sprintf("localhost:%d", recipe.Port)
+	default:
+		return
 	}
-	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it listens there", recipe.Start)
+	for i := range run.Results {
+		again := &run.Results[i].Replay
+		if at := strings.LastIndex(*again, " --protocol "); at >= 0 {
+			*again = "conform --target " + target + (*again)[at:]
+		}
+	}
+}
+
+func startHint(rubric *grade.Rubric, recipe grade.Recipe) string {
+	listens := "listens"
+	if rubric.Transport == grade.UDP {
+		listens = "takes datagrams (UDP)"
+	}
+	if recipe.Port > 0 {
+		return fmt.Sprintf("start it with %q and see that it %s on port %d", recipe.Start, listens, recipe.Port)
+	}
+	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it %s there", recipe.Start, listens)
 }
 
 // overran says whether a run ended before everything was judged.
