@@ -452,6 +452,14 @@ func (m Model) Robustness() []specs.Spec {
 				line, _ := m.Ask(c)
 				client.Send(line[:1])
 				client.Reset()
+				c.StillServes()
+				// To some a reset behind bytes that they have not read yet is an ordinary
+				// end: when they read is chance, so that this one gives them the time.
+				client = m.Dial(c)
+				m.exchange(c, client, "\r\n")
+				client.Send(line[:1])
+				c.Pause(c.Timing().Quiet)
+				client.Reset()
 			}), covers, specs.Perilous, specs.Cause(uncaughtReset)),
 
 		specs.Requirement(m.id("robustness", "reset-with-answers-due"), specs.Robust, "tutorial 001, example 6",
