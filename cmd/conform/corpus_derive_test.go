@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"conform/specs"
 	"conform/suites"
 	"conform/suites/grade"
+	"conform/suites/report"
 )
 
 // derived is what a submission comes to, by what its mistake breaks and what the
@@ -208,5 +210,61 @@ func TestCorpusIsWhole(t *testing.T) {
 	}
 	if total < 60 || languages[".go"] == 0 || languages[".py"] == 0 || languages[".js"] == 0 || languages[".c"] == 0 {
 		t.Errorf("the corpus has %d submissions, by language %v; at least 60 in Go, Python, Node and C are due", total, languages)
+	}
+}
+
+// What is derived and what is graded are the same for all that a rubric can say of
+// credit, whatever is broken.
+func TestDerivedAsGraded(t *testing.T) {
+	t.Parallel()
+	rubric, err := grade.Read(strings.NewReader(`
+title: all kinds of credit
+protocol: zen
+submission: {allow_own: true}
+strict: true
+groups:
+- {id: whole, points: 10, credit: all-or-nothing, requirements: ['zen/answers/{beautiful,explicit}']}
+- {id: parts, points: 33.5, requirements: [zen/framing], weights: {zen/framing/split-*: 3, zen/framing/no-greeting: 0.5}}
+- {id: steps, points: 7, credit: staged, requirements: [zen/messages/not-ascii, 'zen/messages/*-*-*', zen/messages]}
+- {id: waits, points: 11, needs: [whole, steps], requirements: [zen/robustness]}
+- {id: waits-too, points: 5, needs: [waits], requirements: [zen/end-of-input]}
+- {id: some, points: 10, class: pool:2, requirements: [zen/concurrency]}
+- {id: more, points: 4, bonus: true, class: pool:4, requirements: [zen/answers/simple]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme, err := rubric.Check(suites.Catalogue())
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		e := entry{name: "any", serves: random.IntN(5)}
+		for few := 1 + random.IntN(20); random.IntN(few) > 0; {
+			_, name, _ := strings.Cut(scheme.IDs()[random.IntN(len(scheme.IDs()))], "/")
+			e.breaks += " " + name
+		}
+		d, err := derive(scheme, "", e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := &report.Report{}
+		if run.Target.Concurrency = (report.Concurrency{Class: string(specs.Bounded), Bound: e.serves}); e.serves == 0 {
+			run.Target.Concurrency.Class = string(specs.Concurrent)
+		}
+		for _, id := range scheme.IDs() {
+			res := report.Result{ID: id, Verdict: specs.Pass}
+			switch {
+			case d.left[id]:
+				res.Verdict, res.Reason = specs.Unsupported, &report.Reason{Code: specs.Declared}
+			case d.broken[id]:
+				res.Verdict = specs.Fail
+			}
+			run.Results = append(run.Results, res)
+		}
+		if problems := d.differs(scheme.Score([]*report.Report{run}, grade.Facts{})); len(problems) > 0 {
+			t.Fatalf("%d at once, broken %s:\n\t%s", e.serves, e.breaks, strings.Join(problems, "\n\t"))
+		}
 	}
 }
