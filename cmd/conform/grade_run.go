@@ -149,11 +149,13 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 		f.jobs = runtime.NumCPU()
 	}
 	for i, path := range f.show {
-		if f.show[i], err = filepath.Abs(path); err != nil {
+		if f.show[i], err = sandbox.Showable(path); err != nil {
 			return fmt.Errorf("--show: %w", err)
 		}
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("--show: %w", err)
+	}
+	if f.jobs > 0 {
+		if err := batch.Missing(scheme.Rubric.Submission, f.show); err != nil {
+			return fmt.Errorf("--rubric %s: %w", f.rubric, err)
 		}
 	}
 	if plan.Program, err = ownDigest(); err != nil {

@@ -108,6 +108,7 @@ func probe() Report {
 		privileges.OK, privileges.Why, privileges.Fix = false, lastWords(err), "boot a kernel from 3.5 on"
 	}
 	facts = append(facts, privileges)
+	facts = append(facts, toolsFact())
 	return Report{Schema: Schema, Tier: tierOf(facts), Facts: facts}
 }
 
