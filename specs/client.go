@@ -146,9 +146,18 @@ func (cl *Client) extra(s wire.State) {
 	cl.c.fail(r, false)
 }
 
-// wait is how long an answer may take: longer for a message of megabytes.
+// wait is how long an answer may take, or to send that much: longer for a message
+// of megabytes.
 func (cl *Client) wait(size int) time.Duration {
 	return cl.c.env.Timing.Answer + time.Duration(size/(256<<10))*time.Second
+}
+
+// expected is how long what is expected may take: wait, if not in haste.
+func (cl *Client) expected(size int) time.Duration {
+	if cl.c.env.Hasty {
+		return cl.wait(size) - cl.c.env.Timing.Answer*3/4
+	}
+	return cl.wait(size)
 }
 
 // HalfClose ends our side (FIN) and goes on listening.
@@ -297,7 +306,7 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 	}
 	index, _ := decided(s)
 	if index < 0 {
-		code, message := diagnose(s, longest, cl.wait(longest))
+		code, message := diagnose(s, longest, cl.expected(longest))
 		var diff *Difference
 		if len(outcomes) > 0 {
 			diff = difference(closest(outcomes, s.Unread).like(s.Unread), s.Unread)
@@ -326,15 +335,15 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 // longer than an answer takes after each part of it, so that one that breaks off
 // is not waited for in vain.
 func (cl *Client) await(size int, enough func(unread []byte) bool) wire.State {
-	wait := cl.wait(size)
-	if wait == cl.c.env.Timing.Answer {
+	wait, once := cl.expected(size), cl.expected(0)
+	if wait == once {
 		return cl.conn.Await(cl.c.ctx, wait, enough)
 	}
 	had := len(cl.conn.State().Unread)
 	if had > 0 {
-		wait = cl.c.env.Timing.Answer
+		wait = once
 	}
-	for end := time.Now().Add(cl.wait(size)); ; wait = cl.c.env.Timing.Answer {
+	for end := time.Now().Add(cl.expected(size)); ; wait = once {
 		done := false
 		s := cl.conn.Await(cl.c.ctx, min(wait, time.Until(end)), func(unread []byte) bool {
 			done = enough(unread)

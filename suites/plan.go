@@ -43,6 +43,11 @@ type Plan struct {
 	// up to the first that is not met.
 	Stage bool
 
+	// Apart says that each requirement has the server to itself, so that what comes
+	// of one is no other's doing. Only a server that is silent is waited for by
+	// several at a time.
+	Apart bool
+
 	Strict  bool
 	Jobs    int           // cases at a time, if the target bears it; 0 is DefaultJobs
 	Timeout time.Duration // budget of the whole run; 0 is DefaultTimeout

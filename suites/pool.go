@@ -30,6 +30,7 @@ type job struct {
 type pool struct {
 	jobs    []*job
 	workers int
+	apart   bool                // see Plan.Apart
 	width   *semaphore.Weighted // as many as there are workers
 	changed func(done, failed int, running []string)
 
@@ -40,62 +41,168 @@ type pool struct {
 }
 
 // maxLongRetries is how many times in a row a wait that ran out is repeated
-// with a longer one to no effect, before the target is known not to be slow.
+// with a longer one to no effect, before the target is known not to be slow. As
+// many requirements are executed before all others, to know that of a server that
+// meets none.
 const maxLongRetries = 3
 
 // retryFactor is how much longer the retry of a wait that ran out waits.
 const retryFactor = 4
 
-func newPool(jobs []*job, width int, changed func(done, failed int, running []string)) *pool {
-	return &pool{jobs: jobs, workers: width, width: semaphore.NewWeighted(int64(width)), changed: changed}
+func newPool(jobs []*job, plan Plan, changed func(done, failed int, running []string)) *pool {
+	workers := plan.Jobs
+	if plan.Apart {
+		workers = 1
+	}
+	return &pool{jobs: jobs, workers: workers, apart: plan.Apart, width: semaphore.NewWeighted(int64(workers)), changed: changed}
 }
 
 // run executes every job. It returns when all are final, which is soon after
 // ctx has ended.
 func (p *pool) run(ctx context.Context) {
-	var slow, together, alone, last []*job
-	crowds := map[*session][]*job{}
 	for _, j := range p.jobs {
-		if j.session.mute {
-			j.session.longRetries = maxLongRetries
+		if s := j.session; s.mute || s.serves.Class == specs.Unknown {
+			// Of one that is not mute not one client has been served, with all the
+			// patience of a retry: there is nothing to wait longer for.
+			s.longRetries = maxLongRetries
 		}
+	}
+	rest, unconfirmed := p.soundOut(ctx, p.jobs)
+	var slow, together, mute, alone, last []*job
+	crowds := map[*session][]*job{}
+	for _, j := range rest {
 		switch s := j.session; {
 		case j.spec.Last:
 			last = append(last, j)
-		case s.serves.Class == specs.Unknown:
-			// Not one client has been served, with all the patience of a
-			// retry: there is nothing to kill, and nothing to wait longer for.
-			s.longRetries = maxLongRetries
-			together = append(together, j)
+		case s.serves.Class == specs.Unknown: // there is nothing to kill
+			mute = append(mute, j)
 		case j.spec.Perilous:
 			alone = append(alone, j)
 		case j.spec.Slow && s.serves.Class == specs.Concurrent:
 			slow = append(slow, j)
+		case s.silent():
+			mute = append(mute, j)
 		case j.spec.Clients > 1:
 			crowds[s] = append(crowds[s], j)
 		default:
 			together = append(together, j)
 		}
 	}
-	unconfirmed := p.beside(ctx, slow, func() []*job {
-		return append(p.abreast(ctx, together, p.together), p.inTurn(ctx, crowds)...)
-	})
+	unconfirmed = append(unconfirmed, p.beside(ctx, slow, func() []*job {
+		return slices.Concat(p.abreast(ctx, together, p.together), p.waiting(ctx, mute, p.together), p.inTurn(ctx, crowds))
+	})...)
+	for _, j := range mute {
+		if s := j.session; j.result.Verdict == specs.Pass && j.result.Longest > 0 {
+			s.late, s.longRetries = true, 0 // it can be waited for after all
+		}
+	}
+	p.confirmAll(ctx, p.suspects(unconfirmed))
+	p.oneByOne(ctx, append(alone, last...))
+}
+
+// soundOut executes the first requirements that need no more than a client, before
+// all others: if a server meets none of them, however long it is waited for, the
+// others need not be waited for longer either. It returns the jobs that are left,
+// and those that are not final.
+func (p *pool) soundOut(ctx context.Context, jobs []*job) (rest, unconfirmed []*job) {
+	var first []*job
+	taken := map[*session]int{}
+	for _, j := range jobs {
+		s := j.session
+		if j.spec.Last || j.spec.Perilous || j.spec.Slow || j.spec.Clients > 1 || s.silent() || taken[s] == maxLongRetries {
+			rest = append(rest, j)
+			continue
+		}
+		taken[s]++
+		first = append(first, j)
+	}
+	waited := map[*session][]*job{}
+	for _, j := range p.abreast(ctx, first, p.together) {
+		if s := j.session; j.result.Waited && !j.result.Confirmed && s.dead() == "" {
+			waited[s] = append(waited[s], j)
+		} else {
+			unconfirmed = append(unconfirmed, j)
+		}
+	}
+	for _, jobs := range waited {
+		if len(jobs) == maxLongRetries {
+			p.confirmSideBySide(ctx, jobs)
+		} else {
+			unconfirmed = append(unconfirmed, jobs...)
+		}
+	}
+	return rest, unconfirmed
+}
+
+// confirmAll executes failed jobs once more. Those that were waited for in vain
+// are waited for longer, until that is known to bring nothing.
+func (p *pool) confirmAll(ctx context.Context, jobs []*job) {
 	var silent []*job
-	for _, j := range p.suspects(unconfirmed) {
+	for len(jobs) > 0 {
+		j := jobs[0]
+		s := j.session
+		batch := sameSilence(jobs)
 		switch {
-		case j.result.Waited && j.session.serves.Class == specs.Unknown:
-			p.finish(j) // the look before the run has confirmed it
-		case j.result.Waited && j.session.longRetries >= maxLongRetries:
+		case s.unserved(j.result):
+			p.finish(j)
+		case j.result.Waited && s.silent():
 			silent = append(silent, j)
+		case len(batch) == maxLongRetries && s.longRetries == 0 && !s.late:
+			p.confirmSideBySide(ctx, batch)
+			jobs = slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return slices.Contains(batch, j) })
+			continue
 		default:
 			p.confirm(ctx, j)
 		}
+		jobs = jobs[1:]
 	}
-	p.abreast(ctx, silent, func(ctx context.Context, j *job) bool {
+	p.waiting(ctx, silent, func(ctx context.Context, j *job) bool {
 		p.confirm(ctx, j)
 		return true
 	})
-	p.oneByOne(ctx, append(alone, last...))
+}
+
+// sameSilence are the first jobs on the server of the first that were waited for
+// in vain, if that one was; as many as it takes to believe it.
+func sameSilence(jobs []*job) (batch []*job) {
+	for _, j := range jobs {
+		if len(batch) < maxLongRetries && j.session == jobs[0].session && j.result.Waited && !j.result.Confirmed {
+			batch = append(batch, j)
+		}
+	}
+	if !jobs[0].result.Waited {
+		return nil
+	}
+	return batch
+}
+
+// confirmSideBySide waits once more, and longer, for jobs that were waited for in
+// vain. Only if every one is in vain again is it believed: a server that is slow
+// is slower with several clients, and so each is repeated alone then.
+func (p *pool) confirmSideBySide(ctx context.Context, jobs []*job) {
+	before := make([]specs.Result, len(jobs))
+	for i, j := range jobs {
+		before[i] = j.result
+	}
+	p.waiting(ctx, jobs, func(ctx context.Context, j *job) bool {
+		s := j.session
+		s.alone.RLock()
+		defer s.alone.RUnlock()
+		if ctx.Err() == nil && s.dead() == "" {
+			p.execute(ctx, j, retryFactor, false)
+		}
+		return true
+	})
+	inVain := !slices.ContainsFunc(jobs, func(j *job) bool { return !failed(j.result.Verdict) || !j.result.Waited })
+	for i, j := range jobs {
+		if failed(j.result.Verdict) && !inVain {
+			j.session.late = true
+			j.result = before[i]
+			p.confirm(ctx, j)
+			continue
+		}
+		p.confirmed(ctx, j, before[i], retryFactor)
+	}
 }
 
 // oneByOne executes jobs that have to be alone with their server: one after the
@@ -143,11 +250,26 @@ func (p *pool) beside(ctx context.Context, slow []*job, main func() []*job) (res
 // abreast executes jobs with f, as many at a time as the target bears, and
 // returns those that f says are not final, in their order.
 func (p *pool) abreast(ctx context.Context, jobs []*job, f func(context.Context, *job) (final bool)) (rest []*job) {
+	return p.spread(ctx, jobs, 1, f)
+}
+
+// waiting is abreast for jobs that will most likely wait in vain, which keeps
+// nobody busy: as many at a time as there is room for, unless the user wants one.
+func (p *pool) waiting(ctx context.Context, jobs []*job, f func(context.Context, *job) (final bool)) (rest []*job) {
+	slots := int64(0)
+	if p.workers == 1 && !p.apart {
+		slots = 1
+	}
+	return p.spread(ctx, jobs, slots, f)
+}
+
+// spread is abreast for jobs that take so many of the pool's slots.
+func (p *pool) spread(ctx context.Context, jobs []*job, slots int64, f func(context.Context, *job) (final bool)) (rest []*job) {
 	open := make([]bool, len(jobs))
 	var wg sync.WaitGroup
 	for i, j := range jobs {
 		weight := min(int64(j.spec.Clients), j.session.width)
-		if p.width.Acquire(ctx, 1) != nil || j.session.room.Acquire(ctx, weight) != nil {
+		if p.width.Acquire(ctx, slots) != nil || j.session.room.Acquire(ctx, weight) != nil {
 			open[i] = !p.settle(ctx, j) // ctx has ended
 			continue
 		}
@@ -156,7 +278,7 @@ func (p *pool) abreast(ctx context.Context, jobs []*job, f func(context.Context,
 			defer wg.Done()
 			open[i] = !f(ctx, j)
 			j.session.room.Release(weight)
-			p.width.Release(1)
+			p.width.Release(slots)
 		}()
 	}
 	wg.Wait()
@@ -255,7 +377,7 @@ func (p *pool) together(ctx context.Context, j *job) (final bool) {
 		s.alone.RUnlock()
 		return true
 	}
-	p.execute(ctx, j, 1)
+	p.execute(ctx, j, 1, s.serves.Class != specs.Unknown)
 	s.alone.RUnlock()
 	if !failed(j.result.Verdict) {
 		p.finish(j)
@@ -328,13 +450,19 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		return
 	}
 	factor := 1.0
-	if j.result.Waited && s.longRetries < maxLongRetries { // so nothing else runs now
+	if j.result.Waited && !s.silent() { // so nothing else runs now
 		factor = retryFactor
 	}
 	first := j.result
 	s.alone.RLock() // others may be confirmed beside it
-	p.execute(ctx, j, factor)
+	p.execute(ctx, j, factor, false)
 	s.alone.RUnlock()
+	p.confirmed(ctx, j, first, factor)
+}
+
+// confirmed makes a job final that was executed once more, so much more patiently.
+func (p *pool) confirmed(ctx context.Context, j *job, first specs.Result, factor float64) {
+	s := j.session
 	again := &j.result
 	switch {
 	case ctx.Err() != nil:
@@ -365,7 +493,7 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 func (p *pool) alone(ctx context.Context, j *job) {
 	s := j.session
 	s.alone.Lock()
-	p.execute(ctx, j, 1)
+	p.execute(ctx, j, 1, !s.silent())
 	alive, restarted := s.alive(ctx, j.spec.ID, j.result.Reason.Code)
 	s.alone.Unlock()
 	if ctx.Err() != nil {
@@ -388,21 +516,22 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		j.result.Verdict = specs.Fail
 		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}
 		p.finish(j)
-	case failed(j.result.Verdict) && !(j.result.Waited && s.longRetries >= maxLongRetries):
+	case failed(j.result.Verdict) && !(j.result.Waited && s.silent()) && !s.unserved(j.result):
 		p.confirm(ctx, j)
 	default:
 		p.finish(j)
 	}
 }
 
-// execute runs the case of a job once.
-func (p *pool) execute(ctx context.Context, j *job, factor float64) {
+// execute runs the case of a job once, so much more patiently; hastily if it is
+// confirmed when it fails.
+func (p *pool) execute(ctx context.Context, j *job, factor float64, hasty bool) {
 	p.mu.Lock()
 	p.running = append(p.running, j.spec.ID)
 	p.report()
 	p.mu.Unlock()
 	env := j.session.env()
-	env.Timing = env.Timing.Scale(factor)
+	env.Timing, env.Hasty = env.Timing.Scale(factor), hasty
 	j.result = specs.Run(ctx, j.spec, env)
 	if j.attempts++; j.attempts == 1 {
 		j.first = j.result.Started

@@ -103,12 +103,14 @@ func (s *session) unprofiled(ctx context.Context) string {
 
 // profile makes the profile of one session.
 func (s *session) profile(ctx context.Context, results map[string]*job) {
-	p := &probe{session: s, began: time.Now(), timeline: []report.Visit{}}
-	env := s.env()
-	env.Door = nil // nothing else runs, and the probe keeps its distances itself
-	q := s.inquiry("profile", p.run)
-	q.Clients = profileClients + profileWaiting + 8
-	result := specs.Run(ctx, q, env)
+	p, result := s.probe(ctx, 0)
+	if s.process != nil && result.Verdict == specs.Pass && p.found() && s.serves.Class == specs.Concurrent && !s.exited() && s.process.Restart(ctx) == nil {
+		// What it has kept of all the clients of the run may have taken the room.
+		s.address.Address = s.process.Address()
+		if again, second := s.probe(ctx, p.bound); second.Verdict == specs.Pass {
+			p, result = again, second
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		s.profiled.LeftOut = s.unprofiled(ctx)
@@ -129,12 +131,27 @@ func (s *session) profile(ctx context.Context, results map[string]*job) {
 	}
 }
 
+// probe runs one probe. Worn is how many clients were served at once before the
+// server was started again, if it was.
+func (s *session) probe(ctx context.Context, worn int) (*probe, specs.Result) {
+	p := &probe{session: s, began: time.Now(), worn: worn, timeline: []report.Visit{}}
+	env := s.env()
+	env.Door = nil // nothing else runs, and the probe keeps its distances itself
+	q := s.inquiry("profile", p.run)
+	q.Clients = profileClients + profileWaiting + 8
+	return p, specs.Run(ctx, q, env)
+}
+
+// found says whether there is a bound of clients that are served at once.
+func (p *probe) found() bool { return p.class == specs.Serial || p.class == specs.Bounded }
+
 // probe counts clients until one has to wait, then connections until none is
 // made any more, lets all of them leave, and looks whether a new one is served.
 type probe struct {
 	session *session
 	c       *specs.Case
 	began   time.Time
+	worn    int // see session.probe
 
 	class    specs.Class
 	bound    int
@@ -409,6 +426,9 @@ func (p *probe) conclude(class specs.Class, bound int, evidence string) {
 	} else if class == specs.Concurrent && s.serves.Class == specs.Concurrent {
 		bound = max(bound, s.serves.Bound) // a slow server is not counted as far again
 	}
+	if p.worn > 0 && (class == specs.Concurrent || bound > p.worn) {
+		evidence += fmt.Sprintf("; before it was started again, with all the clients of the run behind it, %d were: it keeps something of each", p.worn)
+	}
 	if p.lost > 0 {
 		evidence += fmt.Sprintf("; on the way %d connections were ended or refused, and the next ones were not", p.lost)
 	}
@@ -523,7 +543,7 @@ func (p *probe) idle() {
 	used := after - before
 	fact := report.Fact{Name: report.FactIdle, Finding: "rests",
 		Evidence: fmt.Sprintf("%s of processor time within %s, when all clients had left", used, short(took))}
-	if used >= took/3 { // a busy machine gives it no more
+	if used >= took/5 { // a busy machine gives it no more
 		fact.Finding = "spins"
 	}
 	p.fact(fact)

@@ -347,7 +347,7 @@ func (r *run) execute(ctx context.Context, o Observer) error {
 	if o.Ready != nil {
 		o.Ready(r.report, len(queue))
 	}
-	if pool := newPool(queue, r.plan.Jobs, o.Progress); r.plan.Stage {
+	if pool := newPool(queue, r.plan, o.Progress); r.plan.Stage {
 		l := stages(queue)
 		l.climb(ctx, pool, r.plan.Strict)
 		r.report.Stages = l.stages

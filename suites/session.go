@@ -65,7 +65,8 @@ type session struct {
 	alone sync.RWMutex
 	door  sync.Mutex // see specs.Env
 
-	longRetries int // in a row that only confirmed the silence: the target is not slow
+	longRetries int  // in a row that only confirmed the silence
+	late        bool // it has answered after all when it was waited for longer
 
 	looking sync.Mutex // held by the one that looks whether the server is alive
 	mu      sync.Mutex
@@ -130,6 +131,9 @@ func (s *session) env() specs.Env {
 		if n == 1 {
 			env.Serves.Class = specs.Serial
 		}
+	}
+	if s.serves.Class == specs.Unknown {
+		env.Dialer.Timeout = s.timing.Answer // a server that serves nobody makes no room
 	}
 	if !s.protocol.Abreast {
 		env.Door = &s.door
@@ -217,7 +221,7 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 	s.timing = timingFor(s.pace, factor)
 	s.ask(ctx, s.timing, func(c *specs.Case) {
 		client := c.Dial()
-		if !s.protocol.Once {
+		if !s.protocol.Once && s.reacted { // otherwise it would be waited for in vain again
 			s.served(client, s.timing.Answer)
 		}
 		began := time.Now()
@@ -373,6 +377,16 @@ func (s *session) heard(client *specs.Client, patience time.Duration) bool {
 	return ok
 }
 
+// silent says that the server is not slow: whatever it was waited for in vain, it
+// would be in vain for ever.
+func (s *session) silent() bool { return s.longRetries >= maxLongRetries }
+
+// unserved says that what came of a case is no more than what the look before the
+// run has found, with all the patience of a retry: not one client is served.
+func (s *session) unserved(r specs.Result) bool {
+	return s.serves.Class == specs.Unknown && !s.late && (r.Waited || r.Reason.Code == specs.ConnectFailed)
+}
+
 // dead says why the server is dead; empty while it lives.
 func (s *session) dead() string {
 	s.mu.Lock()
@@ -399,7 +413,7 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 	}
 	if s.exited() {
 		problem = "the server has exited"
-	} else {
+	} else if s.serves.Class != specs.Unknown || s.process == nil { // otherwise it has never served
 		// Twice, with more patience: one lost connection is not a death. Once
 		// will do where a new client was not served just before, and the
 		// server can be started again.

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -125,7 +126,7 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 		return fmt.Errorf("--rubric: %w", err)
 	}
 	plan := batch.Plan{Rubric: text, Tool: tool(), Out: f.out, Show: f.show}
-	if plan.Submissions, err = f.submissions(folder); err != nil {
+	if plan.Submissions, err = f.submissions(cmd.Context(), folder); err != nil {
 		return err
 	}
 	if plan.Due, err = timeOf("--due", f.due); err != nil {
@@ -169,26 +170,29 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 	}
 	out, err := batch.Open(f.out)
 	if err != nil {
-		return fmt.Errorf("--out %s: %w", f.out, err)
+		return outError(f.out, err)
 	}
 	defer out.Close()
+	if aside := out.Aside(); aside != "" {
+		fmt.Fprintf(stderr, "conform: %s\n", aside)
+	}
 	if plan.Seed, err = f.seedOf(); err != nil {
-		return fmt.Errorf("--out %s: %w", f.out, err)
+		return outError(f.out, err)
 	}
 	if f.shard != "" {
-		if err := writeShard(f.out, f.shard); err != nil {
-			return fmt.Errorf("--out %s: %w", f.out, err)
+		if err := writeShard(f.out, f.shard, plan.Submissions); err != nil {
+			return outError(f.out, err)
 		}
 	}
 	tally, err := gradeAll(cmd.Context(), plan, out, f, stderr)
 	if err != nil && !interrupted(cmd.Context()) {
 		// What is known is worth writing all the same, if it can be.
-		_, _ = writeFeedback(plan, scheme, f, reports, stdout)
-		return kitError{fmt.Errorf("%w: nothing that was graded is lost, and the same command goes on from there", err)}
+		_, _ = writeFeedback(plan, scheme, f, reports, stdout, stderr)
+		return kitError{fmt.Errorf("%w: nothing that was graded is lost (%d of %d), and the same command goes on from there", roomFor(f.out, err), tally.done(), tally.total)}
 	}
-	written, writeErr := writeFeedback(plan, scheme, f, reports, stdout)
+	written, writeErr := writeFeedback(plan, scheme, f, reports, stdout, stderr)
 	if writeErr != nil {
-		return kitError{writeErr}
+		return kitError{fmt.Errorf("%w: the grades are safe in %s, and the same command writes the feedback", roomFor(f.out, writeErr), f.out)}
 	}
 	tally.show(stdout, plan, written)
 	switch {
@@ -200,8 +204,26 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 	return nil
 }
 
+// outError says why --out cannot be used: a folder that is none is named wrong, a
+// full disk is not.
+func outError(out string, err error) error {
+	if batch.Full(err) {
+		return kitError{fmt.Errorf("%w: the same command goes on then", roomFor(out, err))}
+	}
+	return fmt.Errorf("--out %s: %w", out, err)
+}
+
+// roomFor says what to do where a disk is full. What is written there is what
+// grading keeps: workers say so themselves of their copies.
+func roomFor(out string, err error) error {
+	if !batch.Full(err) {
+		return err
+	}
+	return fmt.Errorf("there is no room left for --out %s: make some there (%w)", out, err)
+}
+
 // submissions lists what there is to grade here.
-func (f *gradeFlags) submissions(path string) ([]submission.Found, error) {
+func (f *gradeFlags) submissions(ctx context.Context, path string) ([]submission.Found, error) {
 	if f.one {
 		if f.shard != "" {
 			return nil, fmt.Errorf("--shard and --one exclude each other: one submission has no parts")
@@ -215,12 +237,20 @@ func (f *gradeFlags) submissions(path string) ([]submission.Found, error) {
 		}
 		return []submission.Found{{Name: filepath.Base(absolute), Path: path}}, nil
 	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is a file: write a folder that holds the submissions, or --one if it is one of them", path)
+	}
 	all, err := submission.Find(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: write a folder that holds the submissions, or --one for one of them", err)
+		return nil, err
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("%s holds no submission: write a folder that holds a folder or archive for each", path)
+	}
+	if len(all) == 1 {
+		if n := batch.Bundle(ctx, all[0]); n > 0 {
+			return nil, fmt.Errorf("%s holds one thing, %s, and that holds %d archives: unpack it, and write the folder that they are in", path, filepath.Base(all[0].Path), n)
+		}
 	}
 	if f.shard == "" {
 		return all, nil
@@ -267,33 +297,64 @@ func shardOf(text string) (part, parts int, ok bool) {
 	return part, parts, found && errors.Join(err, err2) == nil && part >= 1 && part <= parts
 }
 
-func writeShard(out, shard string) error {
-	path := filepath.Join(out, shardFile)
-	if before, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(before)) != shard {
-		return fmt.Errorf("it holds part %s: name another folder for part %s", strings.TrimSpace(string(before)), shard)
+// writeShard writes down which part a folder holds and, a line each in JSON, of
+// which submissions: a part that is killed may not be taken for a whole one.
+func writeShard(out, shard string, all []submission.Found) error {
+	if before, _, err := readShard(out); err == nil && before != shard {
+		return fmt.Errorf("it holds part %s: name another folder for part %s", before, shard)
 	}
-	return ledger.WriteFile(path, func(w io.Writer) error { _, err := fmt.Fprintln(w, shard); return err })
+	return ledger.WriteFile(filepath.Join(out, shardFile), func(w io.Writer) error {
+		if _, err := fmt.Fprintln(w, shard); err != nil {
+			return err
+		}
+		lines := json.NewEncoder(w)
+		for _, s := range all {
+			if err := lines.Encode(s.Name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// allParts says which part is missing where folders hold parts.
-func allParts(folders []string) error {
+func readShard(folder string) (shard string, names []string, err error) {
+	path := filepath.Join(folder, shardFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, err
+	}
+	shard, rest, _ := strings.Cut(string(text), "\n")
+	for lines := json.NewDecoder(strings.NewReader(rest)); lines.More(); {
+		var name string
+		if err := lines.Decode(&name); err != nil {
+			return "", nil, fmt.Errorf("%s does not say of which submissions it is a part: %w", path, err)
+		}
+		names = append(names, name)
+	}
+	return strings.TrimSpace(shard), names, nil
+}
+
+// allParts says which part is missing where folders hold parts, and of which
+// submissions each is.
+func allParts(folders []string) (of map[string][]string, err error) {
 	parts := 0
 	there := map[int]bool{}
+	of = map[string][]string{}
 	for _, folder := range folders {
-		text, err := os.ReadFile(filepath.Join(folder, shardFile))
+		shard, names, err := readShard(folder)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
-			return err
+			return nil, err
 		}
-		part, of, ok := shardOf(strings.TrimSpace(string(text)))
+		part, all, ok := shardOf(shard)
 		switch {
 		case !ok:
-			return fmt.Errorf("%s does not say which part it is", filepath.Join(folder, shardFile))
-		case parts != 0 && of != parts:
-			return fmt.Errorf("%s is a part of %d, others are of %d: grade all with the same --shard …/N", folder, of, parts)
+			return nil, fmt.Errorf("%s does not say which part it is", filepath.Join(folder, shardFile))
+		case parts != 0 && all != parts:
+			return nil, fmt.Errorf("%s is a part of %d, others are of %d: grade all with the same --shard …/N", folder, all, parts)
 		}
-		parts, there[part] = of, true
+		parts, there[part], of[folder] = all, true, names
 	}
 	var missing []string
 	for part := 1; part <= parts; part++ {
@@ -306,9 +367,9 @@ func allParts(folders []string) error {
 		if len(missing) > 10 {
 			more, missing = fmt.Sprintf(" and %d more", len(missing)-10), missing[:10]
 		}
-		return fmt.Errorf("of %d parts there is none numbered %s%s: name their folders too", parts, strings.Join(missing, ", "), more)
+		return nil, fmt.Errorf("of %d parts there is none numbered %s%s: name their folders too", parts, strings.Join(missing, ", "), more)
 	}
-	return nil
+	return of, nil
 }
 
 // tally is what has come of a batch.
@@ -316,6 +377,7 @@ type tally struct {
 	total, cached int
 	outcomes      map[grade.Outcome]int
 	undecided     []string // who, in the order in which it became known
+	unfinished    []string // parts that did not come to their end, and what they lack
 	took          time.Duration
 }
 
@@ -335,8 +397,8 @@ func gradeAll(ctx context.Context, plan batch.Plan, out *batch.Folder, f gradeFl
 	if options.URL == "" {
 		// The queue is disposable: what the ledger lacks is put in again.
 		folder := filepath.Join(plan.Out, ".queue")
-		if err := os.RemoveAll(folder); err != nil {
-			return t, err
+		if err := sandbox.RemoveAll(folder); err != nil {
+			return t, fmt.Errorf("what a queue left that was killed cannot be taken away: %w", err)
 		}
 		server, err := queue.StartServer(folder, rand.Text())
 		if err != nil {
@@ -344,7 +406,7 @@ func gradeAll(ctx context.Context, plan batch.Plan, out *batch.Folder, f gradeFl
 		}
 		defer os.RemoveAll(folder)
 		defer server.Close()
-		options.URL = server.URL
+		options.URL, options.Room = server.URL, server.Room
 	}
 	q, err := queue.Connect(ctx, options)
 	if err != nil {
@@ -373,13 +435,12 @@ func gradeAll(ctx context.Context, plan batch.Plan, out *batch.Folder, f gradeFl
 	began := time.Now()
 	screen.begin(t.total)
 	defer screen.end()
-	done, fresh := 0, 0
+	guess := pace{began: began, last: began, left: t.total}
 	err = out.Grade(ctx, plan, q, func(e batch.Event) {
 		if e.Problem != nil {
 			fmt.Fprintf(screen, "conform: %s\n", oneLine(e.Problem.Error()))
 			return
 		}
-		done++
 		t.outcomes[e.Record.Outcome]++
 		if !e.Record.Final() {
 			t.undecided = append(t.undecided, e.Name)
@@ -387,9 +448,10 @@ func gradeAll(ctx context.Context, plan batch.Plan, out *batch.Folder, f gradeFl
 		if e.Cached {
 			t.cached++
 		} else {
-			fresh++
+			guess.fresh++
 		}
-		screen.update(done, len(t.undecided), timeLeft(time.Since(began), fresh, e.Left))
+		guess.last, guess.left = time.Now(), e.Left
+		screen.update(t.done(), len(t.undecided), guess)
 	})
 	t.took = time.Since(began)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
@@ -398,32 +460,90 @@ func gradeAll(ctx context.Context, plan batch.Plan, out *batch.Folder, f gradeFl
 	return t, err
 }
 
-// timeLeft guesses how long the rest takes, from how long so many took.
-func timeLeft(took time.Duration, done, left int) string {
-	if done == 0 || left == 0 || took < 2*time.Second {
+// pace is how fast a batch goes.
+type pace struct {
+	began, last time.Time // last is when a result came
+	fresh, left int       // submissions that were graded, and those that are to be
+}
+
+// says guesses how long the rest takes, from how long so many took. Where that has
+// turned out wrong, since a few are slow, it says so.
+func (p pace) says(now time.Time) string {
+	silent := now.Sub(p.last)
+	if p.left == 0 {
 		return ""
 	}
-	return fmt.Sprintf("about %s left", (took / time.Duration(done) * time.Duration(left)).Round(time.Second))
+	guess := time.Duration(0)
+	if p.fresh >= 3 { // fewer say nothing of the others
+		guess = p.last.Sub(p.began) / time.Duration(p.fresh) * time.Duration(p.left)
+	}
+	switch {
+	case guess > silent:
+		return "~" + spell(max(guess-silent, time.Second)) + " left"
+	case silent >= 5*time.Second:
+		return fmt.Sprintf("%d left, none for %s", p.left, spell(silent))
+	}
+	return ""
+}
+
+// spell is how long something takes, for people.
+func spell(d time.Duration) string {
+	switch d = d.Round(time.Second); {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < 10*time.Minute:
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d.Round(time.Minute)/time.Minute)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
 }
 
 // screen shows how far a batch has come, and what there is to say meanwhile.
 type screen struct {
-	mu           sync.Mutex
-	w            io.Writer
-	progress     *report.Progress // nil when there is none
-	total        int
-	done, failed int
-	left         string
+	mu              sync.Mutex
+	w               io.Writer
+	progress        *report.Progress // nil when there is none
+	began           time.Time
+	total           int
+	done, undecided int
+	pace            pace
+	stop            chan struct{}
+	stopped         sync.WaitGroup
 }
 
 func (s *screen) begin(total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.total = total
-	s.progress = newProgress(s.w, total)
+	s.total, s.began, s.stop = total, time.Now(), make(chan struct{})
+	s.pace = pace{began: s.began, last: s.began, left: total}
+	s.open()
+	// The guess grows older while nothing comes.
+	s.stopped.Go(func() {
+		for tick := time.NewTicker(time.Second); ; {
+			select {
+			case <-s.stop:
+				tick.Stop()
+				return
+			case <-tick.C:
+				s.mu.Lock()
+				s.show()
+				s.mu.Unlock()
+			}
+		}
+	})
+}
+
+// open begins to show the progress.
+func (s *screen) open() {
+	s.progress = report.NewProgress(s.w, s.total, report.ProgressOptions{Terminal: isTerminal(s.w), Width: width(s.w), Failed: "undecided", Since: s.began})
+	s.show()
 }
 
 func (s *screen) end() {
+	close(s.stop)
+	s.stopped.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.progress != nil {
@@ -432,10 +552,10 @@ func (s *screen) end() {
 	}
 }
 
-func (s *screen) update(done, failed int, left string) {
+func (s *screen) update(done, undecided int, p pace) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done, s.failed, s.left = done, failed, left
+	s.done, s.undecided, s.pace = done, undecided, p
 	s.show()
 }
 
@@ -444,10 +564,10 @@ func (s *screen) show() {
 		return
 	}
 	var left []string
-	if s.left != "" {
-		left = []string{s.left}
+	if text := s.pace.says(time.Now()); text != "" {
+		left = []string{text}
 	}
-	s.progress.Update(s.done, s.failed, left)
+	s.progress.Update(s.done, s.undecided, left)
 }
 
 // Write says something between two states of the progress.
@@ -456,61 +576,96 @@ func (s *screen) Write(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	if s.progress != nil {
 		s.progress.Stop()
-		defer func() {
-			s.progress = newProgress(s.w, s.total)
-			s.show()
-		}()
+		defer s.open()
 	}
 	return s.w.Write(p)
 }
 
+func (t *tally) done() (n int) {
+	for _, m := range t.outcomes {
+		n += m
+	}
+	return n
+}
+
 // show says what a batch came to.
-func (t *tally) show(w io.Writer, plan batch.Plan, written []string) {
-	parts := []string{}
-	for _, o := range []grade.Outcome{grade.Graded, grade.NotStarted, grade.BuildFailed, grade.Unreadable, grade.Undecided} {
-		if n := t.outcomes[o]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+func (t *tally) show(w io.Writer, plan batch.Plan, written feedbackWritten) {
+	fmt.Fprintf(w, "%d of %d submissions", t.done(), t.total)
+	between := ": "
+	for _, o := range []struct {
+		outcome grade.Outcome
+		says    string
+	}{{grade.Graded, "graded"}, {grade.NotStarted, "did not start"}, {grade.BuildFailed, "could not be built"}, {grade.Unreadable, "unreadable"}, {grade.Undecided, "undecided"}} {
+		if n := t.outcomes[o.outcome]; n > 0 {
+			fmt.Fprintf(w, "%s%d %s", between, n, o.says)
+			between = ", "
 		}
 	}
-	done := 0
-	for _, n := range t.outcomes {
-		done += n
-	}
-	fmt.Fprintf(w, "%d of %d submissions: %s", done, t.total, strings.Join(parts, ", "))
 	if t.cached > 0 {
 		fmt.Fprintf(w, " (%d known from before)", t.cached)
 	}
-	fmt.Fprintf(w, " · %s · seed %d\n", t.took.Round(100*time.Millisecond), plan.Seed)
-	for _, line := range written {
-		fmt.Fprintf(w, "  %s\n", line)
+	if t.took > 0 {
+		fmt.Fprintf(w, " · %s", took(t.took))
+	}
+	if plan.Seed != 0 {
+		fmt.Fprintf(w, " · seed %d", plan.Seed)
+	}
+	fmt.Fprintln(w)
+	if written.Scores != "" {
+		fmt.Fprintf(w, "  %s\n", written.Scores)
+	}
+	for _, path := range written.paths {
+		fmt.Fprintf(w, "  %s\n", path)
+	}
+	for _, doubt := range written.Doubts {
+		fmt.Fprintf(w, "! %s\n", doubt)
 	}
 	if n := len(t.undecided); n > 0 {
-		names, more := t.undecided, ""
-		if len(names) > 10 {
-			names, more = names[:10], fmt.Sprintf(" and %d more", n-10)
+		fmt.Fprintf(w, "%d could not be decided, which is not their doing and no zero: %s\n", n, listed(t.undecided))
+		for _, problem := range written.Problems[:min(len(written.Problems), 3)] {
+			fmt.Fprintf(w, "  %s\n", problem)
 		}
-		shown := make([]string, len(names))
-		for i, name := range names {
-			shown[i] = quoted(name)
-		}
-		fmt.Fprintf(w, "%d could not be decided, which is not their doing and no zero: %s%s\n", n, strings.Join(shown, ", "), more)
-		fmt.Fprintln(w, "the class page names the causes: mend them, and run the same command again")
-	} else if done < t.total {
+		fmt.Fprintln(w, "the class page names all causes: mend them, and run the same command again")
+	}
+	for _, text := range t.unfinished {
+		fmt.Fprintln(w, text)
+	}
+	if len(t.unfinished) > 0 {
+		fmt.Fprintln(w, "run the command of each such part again, and then this one")
+	} else if len(t.undecided) == 0 && t.done() < t.total {
 		fmt.Fprintln(w, "the same command goes on where this one ended")
 	}
 }
 
-// writeFeedback writes what people and course systems read.
-func writeFeedback(plan batch.Plan, scheme *grade.Scheme, f gradeFlags, reports []gradeReport, stdout io.Writer) (written []string, err error) {
-	grades, err := batch.ReadGrades(plan.Out)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
+// took is how long a batch took.
+func took(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
+	return spell(d)
+}
+
+// feedbackWritten says what was written, and what there is to say of it.
+type feedbackWritten struct {
+	paths []string
+	feedback.Overview
+}
+
+// writeFeedback writes what people and course systems read.
+func writeFeedback(plan batch.Plan, scheme *grade.Scheme, f gradeFlags, reports []gradeReport, stdout, stderr io.Writer) (written feedbackWritten, err error) {
 	here := map[string]bool{}
 	for _, s := range plan.Submissions {
 		here[s.Name] = true
+	}
+	grades, err := batch.Readable(plan.Out, func(name string, err error) {
+		if here[name] { // it ended before that one's turn came
+			fmt.Fprintf(stderr, "conform: the grade of %s is left out: %s\n", quoted(name), oneLine(err.Error()))
+		}
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return written, nil
+	} else if err != nil {
+		return written, err
 	}
 	grades = slices.DeleteFunc(grades, func(g grade.Grade) bool { return !here[g.Submission.Name] })
 	due := plan.Due
@@ -519,7 +674,7 @@ func writeFeedback(plan batch.Plan, scheme *grade.Scheme, f gradeFlags, reports 
 	}
 	options := feedback.Options{Audience: feedback.Student, PastDue: due != nil && time.Now().After(*due)}
 	if err := os.MkdirAll(filepath.Join(plan.Out, "feedback"), 0o755); err != nil {
-		return nil, err
+		return written, err
 	}
 	class := feedback.Class{Title: scheme.Rubric.Title}
 	for _, g := range grades {
@@ -543,7 +698,7 @@ func writeFeedback(plan batch.Plan, scheme *grade.Scheme, f gradeFlags, reports 
 				}
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s of %q: %w", r.format.Name, g.Submission.Name, err)
+				return written, fmt.Errorf("%s of %q: %w", r.format.Name, g.Submission.Name, err)
 			}
 		}
 	}
@@ -557,10 +712,12 @@ func writeFeedback(plan batch.Plan, scheme *grade.Scheme, f gradeFlags, reports 
 			continue
 		}
 		if err := writeTo(r.path, stdout, func(w io.Writer) error { return feedback.WriteClass(r.format.Name, w, class) }); err != nil {
-			return nil, err
+			return written, err
 		}
 	}
-	return []string{filepath.Join(plan.Out, "class.html"), filepath.Join(plan.Out, "feedback") + string(filepath.Separator)}, nil
+	written.Overview = feedback.Look(class)
+	written.paths = []string{filepath.Join(plan.Out, "class.html"), filepath.Join(plan.Out, "feedback") + string(filepath.Separator)}
+	return written, nil
 }
 
 // writeTo writes a file whole or not at all, in a folder that it makes; - is
@@ -599,14 +756,33 @@ func ownDigest() (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+// listed are names for people, and not too many of them.
+func listed(names []string) string {
+	const most = 10
+	var shown []string
+	for _, name := range names[:min(len(names), most)] {
+		shown = append(shown, quoted(name))
+	}
+	text := strings.Join(shown, ", ")
+	if n := len(names) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// seedFile holds what the input of a folder is drawn from.
+const seedFile = "seed"
+
 // seedOf is the seed of a folder: the same again for whoever does not say.
 func (f *gradeFlags) seedOf() (int64, error) {
-	path, given := filepath.Join(f.out, "seed"), f.seed
+	path, given := filepath.Join(f.out, seedFile), f.seed
 	if given == 0 {
 		text, err := os.ReadFile(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			given = 1 + mathrand.Int64N(1_000_000_000)
+			// From so many that nobody finds it by trying all of them on the
+			// input that is shown; a number in JSON holds no more.
+			given = 1 + mathrand.Int64N(1<<53-1)
 		case err != nil:
 			return 0, err
 		default:
@@ -727,8 +903,8 @@ func newGradeMerge() *cobra.Command {
 		Long: `Put folders of conform grade --out together in one, with the pages about all of
 them. A result that was decided goes before one that was not.
 
-  conform grade submissions --rubric rubric.yaml --shard 1/2 --out part1
-  conform grade submissions --rubric rubric.yaml --shard 2/2 --out part2
+  conform grade submissions --rubric rubric.yaml --seed 2026 --shard 1/2 --out part1
+  conform grade submissions --rubric rubric.yaml --seed 2026 --shard 2/2 --out part2
   conform grade merge part1 part2 --rubric rubric.yaml --out graded`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -747,19 +923,47 @@ them. A result that was decided goes before one that was not.
 			if plan.Due, err = timeOf("--due", f.due); err != nil {
 				return err
 			}
-			if err := allParts(args); err != nil {
+			parts, err := allParts(args)
+			if err != nil {
 				return err
 			}
 			out, err := batch.Open(f.out)
 			if err != nil {
-				return fmt.Errorf("--out %s: %w", f.out, err)
+				return outError(f.out, err)
 			}
 			defer out.Close()
 			records, err := out.Merge(args)
-			if err != nil {
+			if batch.Full(err) {
+				return outError(f.out, err)
+			} else if err != nil {
 				return err
 			}
+			// They are all of one seed: what is graded here later has it too.
+			for _, folder := range args {
+				from := gradeFlags{out: folder}
+				if _, err := os.Stat(filepath.Join(folder, seedFile)); err == nil {
+					if f.seed, err = from.seedOf(); err != nil {
+						return err
+					}
+					break
+				}
+			}
+			if f.seed != 0 {
+				if plan.Seed, err = f.seedOf(); err != nil {
+					return err
+				}
+			}
 			t := &tally{total: len(records), outcomes: map[grade.Outcome]int{}}
+			known := map[string]bool{}
+			for _, r := range records {
+				known[r.Name] = true
+			}
+			for _, folder := range args {
+				if left := slices.DeleteFunc(slices.Clone(parts[folder]), func(name string) bool { return known[name] }); len(left) > 0 {
+					t.total += len(left)
+					t.unfinished = append(t.unfinished, fmt.Sprintf("%s has no grade for %d of its %d submissions (%s)", folder, len(left), len(parts[folder]), listed(left)))
+				}
+			}
 			for _, r := range records {
 				plan.Submissions = append(plan.Submissions, submission.Found{Name: r.Name})
 				t.outcomes[r.Outcome]++
@@ -767,12 +971,12 @@ them. A result that was decided goes before one that was not.
 					t.undecided = append(t.undecided, r.Name)
 				}
 			}
-			written, err := writeFeedback(plan, scheme, f, reports, cmd.OutOrStdout())
+			written, err := writeFeedback(plan, scheme, f, reports, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil {
-				return kitError{err}
+				return kitError{roomFor(f.out, err)}
 			}
 			t.show(cmd.OutOrStdout(), plan, written)
-			if len(t.undecided) > 0 {
+			if len(t.undecided)+len(t.unfinished) > 0 {
 				return exitError(exitKit)
 			}
 			return nil
@@ -791,6 +995,7 @@ them. A result that was decided goes before one that was not.
 func newGradeFill() *cobra.Command {
 	var canvas string
 	var moodle bool
+	var columns []string
 	cmd := &cobra.Command{
 		Use:   "fill OUT EXPORT",
 		Short: "Fill in a gradebook that was exported from Canvas or Moodle",
@@ -800,12 +1005,27 @@ goes to standard output, and who was not matched to standard error.
 
   conform grade fill graded export.csv --canvas 'Lab 1' > import.csv
   conform grade fill graded worksheet.csv --moodle > import.csv
+  conform grade fill graded Bewertungen.csv --moodle --column grade=Bewertung \
+    --column feedback='Feedback als Kommentar' > import.csv
 
 It exits 1 when a submission is not in the gradebook.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (canvas != "") == moodle {
 				return fmt.Errorf("write one of --canvas ASSIGNMENT and --moodle")
+			}
+			if len(columns) > 0 && !moodle {
+				return fmt.Errorf("--column is for --moodle: in the gradebook of Canvas the headers are the same in every language")
+			}
+			var headers feedback.MoodleColumns
+			for _, c := range columns {
+				key, header, ok := strings.Cut(c, "=")
+				if !ok || header == "" {
+					return fmt.Errorf("--column %s: write KEY=HEADER, as in grade=Bewertung", quoted(c))
+				}
+				if err := headers.Set(key, header); err != nil {
+					return fmt.Errorf("--column %s: %w", quoted(c), err)
+				}
 			}
 			grades, err := batch.ReadGrades(args[0])
 			if err != nil {
@@ -822,7 +1042,7 @@ It exits 1 when a submission is not in the gradebook.`,
 			defer export.Close()
 			var filled feedback.Filled
 			if moodle {
-				filled, err = feedback.FillMoodle(cmd.OutOrStdout(), export, class, feedback.MoodleColumns{}, feedback.Options{})
+				filled, err = feedback.FillMoodle(cmd.OutOrStdout(), export, class, headers, feedback.Options{})
 			} else {
 				filled, err = feedback.FillCanvas(cmd.OutOrStdout(), export, class, canvas)
 			}
@@ -841,5 +1061,6 @@ It exits 1 when a submission is not in the gradebook.`,
 	}
 	cmd.Flags().StringVar(&canvas, "canvas", "", "EXPORT is from Canvas: fill in this `assignment`, by its title, its number or its header")
 	cmd.Flags().BoolVar(&moodle, "moodle", false, "EXPORT is an offline grading worksheet of Moodle")
+	cmd.Flags().StringArrayVar(&columns, "column", nil, "the `KEY=HEADER` of a column of the worksheet, where it is not in English: identifier, name, email, grade, feedback (repeatable)")
 	return cmd
 }

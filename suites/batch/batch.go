@@ -91,6 +91,9 @@ func (f *Folder) sweep() error {
 	return errors.Join(err, ledger.Sweep(f.path), ledger.Sweep(filepath.Join(f.path, gradeFolder)))
 }
 
+// Aside says what of the ledger was damaged and put aside; "" is nothing.
+func (f *Folder) Aside() string { return f.ledger.Aside() }
+
 // Close lets others open it.
 func (f *Folder) Close() error { return f.ledger.Close() }
 
@@ -240,6 +243,9 @@ func (c *coordinator) watch(ctx context.Context) error {
 				}
 			}
 		}
+		if err := c.queue.Room(0); err != nil {
+			return err
+		}
 		look, err := c.store.Look(ctx, keys)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -347,7 +353,7 @@ func (c *coordinator) submit(ctx context.Context, found submission.Found) error 
 		p.about.Digest = "none"
 		p.key = c.key(p.about, string(problem.Code))
 		return c.decide(p, grade.Unreadable, &grade.Cause{Code: string(problem.Code), Owner: grade.OfSubmission, Message: problem.Message, Hint: problem.Hint})
-	case errors.Is(err, syscall.ENOSPC):
+	case Full(err):
 		return fmt.Errorf("submission %q: %w", found.Name, err)
 	case err != nil:
 		// This one alone: the others can be graded.
@@ -412,17 +418,29 @@ func (c *coordinator) known(p *pending) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if before, ok := c.ledger.Last(p.about.Name, p.key); ok && before.Final() {
-		if _, err := readGrade(filepath.Join(c.plan.Out, before.File)); err == nil {
+		_, err := graded(c.plan.Out, before)
+		if err == nil {
 			return true, c.stands(before)
 		}
+		c.each(Event{Problem: fmt.Errorf("submission %q has its grade anew: %w", p.about.Name, err), Left: c.left})
 	}
 	// The same work, judged in the same way: what it earned is known.
 	if same, ok := c.ledger.Graded(p.key); ok {
-		if g, err := readGrade(filepath.Join(c.plan.Out, same.File)); err == nil {
+		if g, err := graded(c.plan.Out, same); err == nil {
 			return true, c.record(p, g, queue.Result{Attempts: same.Attempts, Worker: same.Worker}, true)
 		}
 	}
 	return false, nil
+}
+
+// graded reads the grade that a record of a folder names, if it is the one.
+func graded(out string, r ledger.Record) (grade.Grade, error) {
+	path := filepath.Join(out, r.File)
+	g, err := readGrade(path)
+	if err == nil && (g.Submission.Name != r.Name || g.Outcome != r.Outcome || g.Score != r.Score || g.Max != r.Max) {
+		err = fmt.Errorf("%s is not the grade that the ledger has: %v of %v of %q, and not %v of %v", path, g.Score, g.Max, g.Submission.Name, r.Score, r.Max)
+	}
+	return g, err
 }
 
 // stands tells of a record from before. It is the newest of its submission again:
@@ -558,6 +576,28 @@ func (c *coordinator) tell(e Event) {
 	c.each(e)
 }
 
+// Bundle says how many archives a submission holds, if it holds nothing else: it is
+// what a course system exports, and none.
+func Bundle(ctx context.Context, found submission.Found) int {
+	folder, err := os.MkdirTemp("", taking)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = sandbox.RemoveAll(folder) }()
+	taken, err := submission.Take(ctx, found.Path, folder, submission.DefaultLimits)
+	if err != nil {
+		return 0 // whoever grades it says so
+	}
+	inside, err := submission.Find(taken.Dir)
+	if err != nil || len(inside) < 2 || slices.ContainsFunc(inside, func(s submission.Found) bool { return s.Name == filepath.Base(s.Path) }) {
+		return 0
+	}
+	return len(inside)
+}
+
+// Full says whether an error is of a disk that takes no more.
+func Full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
 // FileName is the name of a submission as files have it: names that are alike
 // after what other systems cannot have was taken out are told apart.
 func FileName(name string) string {
@@ -591,24 +631,29 @@ func readGrade(path string) (grade.Grade, error) {
 
 // ReadGrades reads the newest grade of every submission in a batch's folder, in
 // the order of their names.
-func ReadGrades(out string) (list []grade.Grade, err error) {
+func ReadGrades(out string) ([]grade.Grade, error) {
+	var broken error
+	list, err := Readable(out, func(name string, err error) {
+		broken = errors.Join(broken, fmt.Errorf("the grade of %q: %w: run conform grade on that folder again", name, err))
+	})
+	return list, errors.Join(err, broken)
+}
+
+// Readable is ReadGrades that leaves out what is gone or damaged, and tells of it.
+func Readable(out string, broken func(name string, err error)) (list []grade.Grade, err error) {
 	records, err := ledger.Read(filepath.Join(out, ledgerFile))
 	if err != nil {
 		return nil, err
 	}
 	newest := map[string]ledger.Record{}
-	var names []string
 	for _, r := range records {
-		if _, known := newest[r.Name]; !known {
-			names = append(names, r.Name)
-		}
 		newest[r.Name] = r
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		g, err := readGrade(filepath.Join(out, newest[name].File))
+	for _, name := range slices.Sorted(maps.Keys(newest)) {
+		g, err := graded(out, newest[name])
 		if err != nil {
-			return nil, err
+			broken(name, err)
+			continue
 		}
 		list = append(list, g)
 	}
@@ -647,9 +692,9 @@ func (f *Folder) Merge(from []string) ([]ledger.Record, error) {
 	var first grade.Grade
 	for _, name := range names {
 		r := best[name]
-		g, err := readGrade(filepath.Join(where[name], r.File))
+		g, err := graded(where[name], r)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the grade of %q: %w: run conform grade on that folder again", name, err)
 		}
 		switch {
 		case first.Schema == "":

@@ -220,6 +220,12 @@ func TestEverySubmissionIsGradedOnce(t *testing.T) {
 			t.Errorf("%s: told %+v", name, got[name].Record)
 		}
 	}
+	// What is wrong can be seen at home, where there are no boxes.
+	for _, res := range byName["bob"].Report.Results {
+		if want := fmt.Sprintf("conform --target localhost:1060 --protocol zen --only %s --seed 7 -v", res.ID); res.Replay != want {
+			t.Errorf("bob runs %q at home, not %q", res.Replay, want)
+		}
+	}
 	if c := byName["dora"].Cause; c != nil && (!strings.Contains(c.Message, "3") || !slices.ContainsFunc(c.Output, func(l string) bool { return strings.Contains(l, "cannot go on") })) {
 		t.Errorf("dora: %+v", c)
 	}
@@ -479,5 +485,60 @@ func TestWorkersServeBatchesThatTheyCan(t *testing.T) {
 	}
 	if text := c.nobody([]queue.Present{{Kinds: kinds(one, sandbox.Strict)}}); text != "" {
 		t.Errorf("there is one, and it says %q", text)
+	}
+}
+
+// What the ledger has and the disk has not is graded again, and said to be.
+func TestAGradeThatIsGoneIsGradedAgain(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"ann": "", "bob": "read-is-a-question", "carl": "exits", "dora": "other-port"}))
+	first := run(t, p, 2)
+	file := func(name string) string { return filepath.Join(p.Out, first[name].Record.File) }
+	text, err := os.ReadFile(file("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(text), `"score": 6`, `"score": 9`, 1)
+	if other == string(text) {
+		t.Fatal("bob's score is not where it was")
+	}
+	if err := errors.Join(os.Remove(file("ann")), os.WriteFile(file("bob"), []byte(other), 0o600), os.WriteFile(file("carl"), text[:len(text)/2], 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadGrades(p.Out); err == nil || !strings.Contains(err.Error(), `"ann"`) || !strings.Contains(err.Error(), `"bob"`) || !strings.Contains(err.Error(), "again") {
+		t.Errorf("who only reads is told %v", err)
+	}
+	again := run(t, p, 2)
+	for name, cached := range map[string]bool{"ann": false, "bob": false, "carl": false, "dora": true} {
+		if again[name].Cached != cached || again[name].Record.Score != first[name].Record.Score {
+			t.Errorf("%s: %+v after %+v", name, again[name], first[name])
+		}
+	}
+	if grades, err := ReadGrades(p.Out); err != nil || len(grades) != 4 || grades[1].Score != 6 {
+		t.Errorf("%d grades, %v", len(grades), err)
+	}
+}
+
+func TestStudentsAreToldHowItIsStartedAtHome(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		rubric       grade.Rubric
+		recipe       grade.Recipe
+		hint, replay string
+	}{
+		{grade.Rubric{}, grade.Recipe{Start: "./s {port}"}, `it listens there`, `conform --exec './s {port}' --protocol raw --only raw/bytes/hello --seed 7 -v`},
+		{grade.Rubric{}, grade.Recipe{Start: "./s", Port: 7000}, `it listens on port 7000`, `conform --target localhost:7000 --protocol raw --only raw/bytes/hello --seed 7 -v`},
+		{grade.Rubric{Transport: grade.UDP}, grade.Recipe{Start: "./s {port}"}, `it takes datagrams (UDP) there`,
+			`conform --target "udp://localhost:${PORT:?where it listens}" --protocol raw --only raw/bytes/hello --seed 7 -v`},
+		{grade.Rubric{Transport: grade.UDP}, grade.Recipe{Start: "./s", Port: 7000}, `it takes datagrams (UDP) on port 7000`,
+			`conform --target udp://localhost:7000 --protocol raw --only raw/bytes/hello --seed 7 -v`},
+	} {
+		if got := startHint(&tc.rubric, tc.recipe); !strings.Contains(got, tc.hint) {
+			t.Errorf("%q lacks %q", got, tc.hint)
+		}
+		run := &report.Report{Results: []report.Result{{Replay: `conform --exec './s {port}' --protocol raw --only raw/bytes/hello --seed 7 -v`}}}
+		if atHome(run, &tc.rubric, tc.recipe); run.Results[0].Replay != tc.replay {
+			t.Errorf("%s, not %s", run.Results[0].Replay, tc.replay)
+		}
 	}
 }

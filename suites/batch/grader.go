@@ -92,6 +92,9 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 			return grade.Grade{}, err
 		}
 		if f.Build = built; cause != nil {
+			if err := g.room(); err != nil {
+				return grade.Grade{}, err
+			}
 			return done(nil, grade.BuildFailed, cause)
 		}
 	}
@@ -100,16 +103,11 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 		pulse = takePulse
 	}
 	late := pulse()
-	jobs := 0
-	runs, cause, err := g.test(ctx, taken.Dir, recipe, jobs)
-	if err == nil && cause == nil && entangled(runs) {
-		jobs = 1
-		runs, cause, err = g.test(ctx, taken.Dir, recipe, jobs)
-	}
+	runs, cause, err := g.test(ctx, taken.Dir, recipe)
 	inDoubt := late() > starved && (waited(runs) || cause != nil && cause.Code == sandbox.NotListening)
 	if err == nil && g.Alone != nil && (inDoubt || cause == nil && overran(runs)) {
 		err = g.Alone(ctx, func() (err error) {
-			runs, cause, err = g.test(ctx, taken.Dir, recipe, jobs)
+			runs, cause, err = g.test(ctx, taken.Dir, recipe)
 			return err
 		})
 		f.Overrun = grade.OfSubmission
@@ -118,10 +116,30 @@ func (g *Grader) graded(ctx context.Context, from, folder string, about grade.Su
 	case err != nil:
 		return grade.Grade{}, err
 	case cause != nil:
+		if err := g.room(); err != nil {
+			return grade.Grade{}, err
+		}
 		return done(nil, grade.NotStarted, cause)
 	}
 	return done(runs, grade.Graded, nil)
 }
+
+// room says why a command may have failed that is as it should be: the machine has
+// no room left.
+func (g *Grader) room() error {
+	file, err := os.CreateTemp(g.Folder, "room-")
+	if err == nil {
+		_, err = file.Write(make([]byte, spare))
+		err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+	}
+	if Full(err) {
+		return err
+	}
+	return nil // whatever else it is, commands may not mind
+}
+
+// spare is how much room there has to be for a failure to be a submission's own.
+const spare = 1 << 20
 
 // ownRecipe reads what a submission says about itself, if it says anything.
 func ownRecipe(dir string) (grade.Own, *grade.Cause) {
@@ -186,18 +204,19 @@ func (g *Grader) build(ctx context.Context, dir string, recipe grade.Recipe) (*g
 // buildDisk is how much a build may write, in bytes.
 const buildDisk = 1 << 30
 
-// test runs the requirements of the rubric, once for each draw, so many at a time;
-// 0 is as many as a run takes.
-func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs int) (runs []*report.Report, cause *grade.Cause, err error) {
+// test runs the requirements of the rubric, once for each draw, each apart from the
+// others: which of them a server that dies, or that mixes up its clients, meets
+// beside each other is another matter each time.
+func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (runs []*report.Report, cause *grade.Cause, err error) {
 	rubric := g.Scheme.Rubric
 	until := time.Now().Add(recipe.RunBudget)
 	for _, seed := range grade.Seeds(g.Seed, rubric.Draws) {
 		var problem error // of starting the server for the first time
-		o := sandbox.ServeOptions{Options: g.options(dir, recipe.Start, recipe), Port: recipe.Port}
+		o := sandbox.ServeOptions{Options: g.options(dir, recipe.Start, recipe), Network: rubric.Transport, Port: recipe.Port}
 		o.Limits.Wall, o.Limits.CPU = recipe.RunBudget+time.Minute, recipe.RunBudget
 		plan := suites.Plan{
 			Exec: recipe.Start, Protocol: rubric.Protocol, Dialects: rubric.Dialects(), Only: g.Scheme.IDs(),
-			Strict: rubric.Strict, Seed: seed, Jobs: jobs, Tool: g.Tool,
+			Strict: rubric.Strict, Seed: seed, Apart: true, Tool: g.Tool, Scheme: rubric.Transport,
 			// The first draw has to run whatever became of the clock.
 			Timeout: max(time.Until(until), time.Second),
 			Start: func(ctx context.Context) (suites.Server, error) {
@@ -217,62 +236,62 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe, jobs
 			return nil, nil, context.Cause(ctx)
 		case errors.As(problem, &unready):
 			return nil, &grade.Cause{Code: unready.Code, Owner: grade.OfSubmission, Message: unready.Message,
-				Hint: cmp.Or(advice(unready.Output, g.Show), startHint(recipe)), Output: unready.Output}, nil
+				Hint: cmp.Or(advice(unready.Output, g.Show), startHint(rubric, recipe)), Output: unready.Output}, nil
 		case errors.As(err, &command), errors.As(problem, &command):
-			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(recipe)}, nil
+			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(rubric, recipe)}, nil
 		case problem != nil:
 			return nil, nil, problem
 		case err != nil:
 			return nil, nil, err
 		case len(run.Results) == 0 && run.Summary.Cause != "":
 			// It listened, and was gone before anything could be judged.
-			return nil, &grade.Cause{Code: "not-reached", Owner: grade.OfSubmission, Message: run.Summary.Cause, Hint: startHint(recipe)}, nil
+			return nil, &grade.Cause{Code: "not-reached", Owner: grade.OfSubmission, Message: run.Summary.Cause, Hint: startHint(rubric, recipe)}, nil
 		}
+		atHome(run, rubric, recipe)
 		runs = append(runs, run)
 	}
 	return runs, nil, nil
 }
 
+// atHome has the commands that run requirements again name what is there where
+// there are no boxes: a server that listens on a port of its own, and not where
+// conform says, or one of datagrams, has to be started first.
+func atHome(run *report.Report, rubric *grade.Rubric, recipe grade.Recipe) {
+	target := ""
+	switch {
+	case rubric.Transport == grade.UDP && recipe.Port > 0:
+		target = fmt.Sprintf("udp://localhost:%d", recipe.Port)
+	case rubric.Transport == grade.UDP:
+		target = `"udp://localhost:${PORT:?where it listens}"`
+	case recipe.Port > 0:
+		target = fmt.Sprintf("localhost:%d", recipe.Port)
+	default:
+		return
+	}
+	for i := range run.Results {
+		again := &run.Results[i].Replay
+		if at := strings.LastIndex(*again, " --protocol "); at >= 0 {
+			*again = "conform --target " + target + (*again)[at:]
+		}
+	}
+}
+
 // compiles is what compiles before it starts.
 var compiles = regexp.MustCompile(`\b(?:go|cargo|dotnet|gradlew?|mvnw?)\b.*\b(?:run|exec)`)
 
-func startHint(recipe grade.Recipe) string {
+func startHint(rubric *grade.Rubric, recipe grade.Recipe) string {
 	if compiles.MatchString(recipe.Start) {
 		return "it is compiled each time that it is started, and a start has ten seconds: compile it with build, and start what that made"
 	}
+	listens := "listens"
+	if rubric.Transport == grade.UDP {
+		listens = "takes datagrams (UDP)"
+	}
 	if recipe.Port > 0 {
-		return fmt.Sprintf("start it with %q and see that it listens on port %d", recipe.Start, recipe.Port)
+		return fmt.Sprintf("start it with %q and see that it %s on port %d", recipe.Start, listens, recipe.Port)
 	}
-	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it listens there", recipe.Start)
+	return fmt.Sprintf("start it with %q, as {port} or with PORT set, and see that it %s there", recipe.Start, listens)
 }
-
-// entangled says whether one requirement may have had a part in what came of
-// another beside it: the server has died, or said something wrong, which it may
-// have kept from another client. Which one that met is another matter each time,
-// so such a server is judged by one requirement at a time. One that keeps silent
-// most of the time is not: that would take minutes, and is the same.
-func entangled(runs []*report.Report) bool {
-	spoken, silent := 0, 0
-	for _, r := range runs {
-		spoken += len(r.Target.Exits)
-		for _, res := range r.Results {
-			if res.Verdict != specs.Fail && res.Verdict != specs.NonStrict || res.Reason == nil {
-				continue
-			}
-			switch code := res.Reason.Code; {
-			case code == specs.NoAnswer, code == specs.PartialAnswer, code == specs.NotClosed:
-				silent++
-			case !slices.Contains(waits, code):
-				spoken++
-			}
-		}
-	}
-	return spoken > 0 && silent <= maxSilent*len(runs)
-}
-
-// maxSilent is how many requirements of a run may be waited for a second time, one
-// after the other: each takes seconds.
-const maxSilent = 10
 
 // overran says whether a run ended before everything was judged.
 func overran(runs []*report.Report) bool {

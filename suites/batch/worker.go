@@ -107,6 +107,9 @@ func Work(ctx context.Context, q *queue.Queue, o WorkerOptions) error {
 			result, err = w.do(ctx, j, alone)
 			return err
 		})
+		if Full(err) {
+			err = fmt.Errorf("worker %s has no room left for its copies: make some in %s, or name another folder by --folder or TMPDIR: %w", o.Name, o.Folder, err)
+		}
 		return result, err
 	})
 }
@@ -186,14 +189,19 @@ func (w *worker) do(ctx context.Context, j queue.Job, alone func(context.Context
 
 // fetch copies what is stored to a file.
 func fetch(ctx context.Context, b *queue.Batch, name, to string) error {
-	return b.Get(ctx, name, func(from io.Reader) error {
+	var full error // it is no use to ask the queue again then
+	err := b.Get(ctx, name, func(from io.Reader) error {
 		file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = io.Copy(file, from)
+			err = errors.Join(err, file.Close())
 		}
-		_, err = io.Copy(file, from)
-		return errors.Join(err, file.Close())
+		if full = nil; Full(err) {
+			full, err = err, nil
+		}
+		return err
 	})
+	return errors.Join(err, full)
 }
 
 // read reads what is stored and small.

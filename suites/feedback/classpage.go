@@ -38,6 +38,7 @@ type classPage struct {
 	Items                  []classItem
 	ItemsLeft              string
 	Faults, Flaky, Slowest []classRef
+	Doubts                 []string
 	Columns                []string
 	Rows                   []classRow
 }
@@ -94,6 +95,7 @@ func writeClassHTML(w io.Writer, s *summary) error {
 		}
 		p.Chart = report.BarChart("scores", "Histogram of the scores", fmt.Sprintf("%s, mean %s, median %s of %s", count(d.Count, "score", "scores"), short(d.Mean), number(d.Median), number(d.Max)), bars)
 	}
+	p.Doubts = s.doubts()
 	if len(s.Rubrics) > 1 {
 		p.Meaning += fmt.Sprintf(" They were graded by %d different rubrics: grade all of them by one.", len(s.Rubrics))
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"conform/suites/grade"
@@ -58,10 +59,6 @@ type (
 // test of its own, with less than nothing.
 func newClassroom(v *view) classroom {
 	doc := classroom{Version: 1, Status: "pass", Max: rounded(v.Max), Tests: []classroomTest{}}
-	if v.undecided {
-		doc.Status = "error" // and no tests: none of them has a score yet
-		return doc
-	}
 	if v.Score < v.Max {
 		doc.Status = "fail"
 	}
@@ -84,10 +81,33 @@ func newClassroom(v *view) classroom {
 		}
 		doc.Tests = append(doc.Tests, classroomTest{Name: "Deductions", Status: "fail", Message: unlike(strings.Join(why, "\n")), Score: -d, ExecutionTime: "0s"})
 	}
+	doc.exact(rounded(v.Score))
 	return doc
 }
 
+// exact makes the sum of the tests the score to the last bit: the reporter adds
+// them up in binary fractions, and shows students what comes of it, such as
+// 71.75999999999999. No test is shown with its points, so that the last one may
+// have the dust.
+func (c *classroom) exact(score float64) {
+	if len(c.Tests) == 0 {
+		return
+	}
+	last := &c.Tests[len(c.Tests)-1]
+	before := 0.0
+	for _, t := range c.Tests[:len(c.Tests)-1] {
+		before += t.Score
+	}
+	if sum := before + last.Score; sum != score && math.Abs(sum-score) < 1e-6 {
+		last.Score = score - before
+	}
+}
+
 func writeClassroom(w io.Writer, v *view) error {
+	if v.undecided {
+		// Whatever it is given, the reporter posts points: 0 where there are none.
+		return fmt.Errorf("classroom: %w", ErrUndecided)
+	}
 	data, err := json.Marshal(newClassroom(v))
 	if err != nil {
 		return fmt.Errorf("the result for GitHub Classroom cannot be written: %w", err)
@@ -153,8 +173,8 @@ func writePrairieLearn(w io.Writer, v *view) error {
 		left := maxPrairieLearn
 		for _, l := range v.Lines {
 			t := prairieLearnTest{Name: title(l), Points: rounded(l.Points), Max: rounded(l.Max), Message: report.Plain(l.Why, 300)}
-			if l.Bonus {
-				t.Description = "bonus"
+			if l.Bonus { // all maxima are added up, and shown beside the score
+				t.Description, t.Max = "bonus, at most "+number(l.Max), 0
 			}
 			t.Output = v.evidence(l, &left)
 			doc.Tests = append(doc.Tests, t)
@@ -176,8 +196,9 @@ type autolabTest struct {
 
 // writeAutolab writes what an autograder prints: text for the student, a line
 // that makes a table of it, and the scores in the last line, one problem for
-// each line of the rubric by its ID. Without a grade there is no such last line,
-// so that Autolab leaves the problems ungraded.
+// each line of the rubric by its ID. Where there is no grade, all scores are null,
+// which leaves the problems ungraded: without a last line that it can read,
+// Autolab gives each of them no points.
 func writeAutolab(w io.Writer, v *view) error {
 	text := report.NewLines(report.TerminalOptions{})
 	text.Line(v.name() + ": " + v.headline())
@@ -185,21 +206,45 @@ func writeAutolab(w io.Writer, v *view) error {
 	if f := v.failure(); f != "" {
 		text.Line(f)
 	}
-	scores, tests := map[string]float64{}, map[string]autolabTest{}
+	scores, table := map[string]*float64{}, map[string]any{}
+	problems, tests := []string{}, []string{} // in the order of the rubric
+	score := func(problem string, points float64) {
+		if _, known := scores[problem]; !known {
+			scores[problem] = nil
+			problems = append(problems, problem)
+		}
+		if v.undecided {
+			return
+		}
+		if was := scores[problem]; was != nil {
+			points += *was
+		}
+		points = rounded(points)
+		scores[problem] = &points
+	}
 	for _, l := range v.Lines {
 		text.Line(title(l) + ": " + says(l))
-		id := report.Plain(l.ID, 200)
-		scores[id] = rounded(scores[id] + l.Points)
+		// Before it reads the scores, Autolab puts a word that a colon follows in
+		// quotes.
+		id := strings.ReplaceAll(report.Plain(l.ID, 200), ":", " ")
+		score(id, l.Points)
 		name := title(l)
-		if _, taken := tests[name]; taken {
+		if strings.HasPrefix(name, "_") {
+			name = " " + name // the names of settings begin so, and are not shown
+		}
+		if _, taken := table[name]; taken {
 			name += " (" + id + ")"
 		}
 		t := autolabTest{Passed: l.Status == grade.Met}
 		if !t.Passed {
 			t.Hint = says(l)
 		}
-		tests[name] = t
+		if _, taken := table[name]; !taken {
+			tests = append(tests, name)
+		}
+		table[name] = t
 	}
+	table["_order"] = tests
 	left := maxAutolab
 	for _, l := range v.Lines {
 		if card := v.evidence(l, &left); card != "" {
@@ -215,18 +260,14 @@ func writeAutolab(w io.Writer, v *view) error {
 			text.Line("| " + strings.TrimRight(line, "\n"))
 		}
 	}
-	if v.undecided {
-		text.Line("There are no scores: ask for it to be graded again.")
-		return text.Write(w)
-	}
-	if d := v.deducted(); d > 0 {
-		scores["deductions"] = -d
+	if d := v.deducted(); d > 0 && !v.undecided {
+		score("deductions", -d)
 	}
 	if err := text.Write(w); err != nil {
 		return err
 	}
 	for _, value := range []any{
-		map[string]any{"_presentation": "semantic", "stages": []string{"Rubric"}, "Rubric": tests},
+		map[string]any{"_presentation": "semantic", "stages": []string{"Rubric"}, "Rubric": table, "_scores_order": problems},
 		map[string]any{"scores": scores},
 	} {
 		var b bytes.Buffer

@@ -91,6 +91,9 @@ func TestClassroomIsAsDocumented(t *testing.T) {
 	t.Parallel()
 	s := compiled(t, "testdata/classroom.schema.json")
 	every(t, "classroom", func(t *testing.T, g grade.Grade, o Options, text string) {
+		if text == "" {
+			return // undecided
+		}
 		keeps(t, s, text)
 		var doc classroom
 		if err := json.Unmarshal([]byte(text), &doc); err != nil {
@@ -102,11 +105,36 @@ func TestClassroomIsAsDocumented(t *testing.T) {
 			plain(t, test.Message)
 			plain(t, test.Name)
 		}
-		if v := View(g, o); g.Outcome != grade.Undecided && math.Abs(sum-v.Score) > 1e-9 {
+		if v := View(g, o); sum != rounded(v.Score) {
 			t.Errorf("the tests add up to %g, and the score is %g", sum, v.Score)
 		}
 	})
+	// The reporter shows the sum with all the digits that binary fractions give it.
 	var doc classroom
+	for _, points := range [][]float64{{33.33, 33.33, 0.1, 5}, {0.1, 0.2}, {0.7, 0.1, 99.99}, {1000.01, 0.03, 0.0001}, {1.1, 2.2, 3.3, -0.6}, {0.3}, {0.1, 0.1, 0.1, -0.3}} {
+		g := open()
+		g.Lines, g.Deductions, g.Score = nil, nil, 0
+		for _, p := range points {
+			g.Score += p
+			if p < 0 {
+				g.Deductions = []grade.Deduction{{Title: "late", Points: -p}}
+				continue
+			}
+			g.Lines = append(g.Lines, grade.Line{ID: "x", Visibility: grade.Visible, Status: grade.Met, Points: p, Max: p})
+		}
+		g.Score = rounded(g.Score)
+		if err := json.Unmarshal([]byte(write(t, "classroom", g, Options{})), &doc); err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for _, test := range doc.Tests {
+			sum += test.Score
+		}
+		if sum != g.Score || len(doc.Tests) != len(points) {
+			t.Errorf("%v: %v add up to %v, and not %v", points, doc.Tests, sum, g.Score)
+		}
+	}
+	doc = classroom{}
 	if err := json.Unmarshal([]byte(write(t, "classroom", unbuilt(), Options{})), &doc); err != nil {
 		t.Fatal(err)
 	}
@@ -137,8 +165,15 @@ func TestPrairieLearnIsAsDocumented(t *testing.T) {
 	if err := json.Unmarshal([]byte(write(t, "prairielearn", open(), Options{})), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if *doc.Score != 0.52 || len(doc.Tests) != 6 || doc.Tests[5].Points != -2 || doc.Tests[1].Description != "bonus" || !strings.Contains(doc.Tests[0].Output, "Ugly") {
+	if *doc.Score != 0.52 || len(doc.Tests) != 6 || doc.Tests[5].Points != -2 || doc.Tests[1].Description != "bonus, at most 2" || !strings.Contains(doc.Tests[0].Output, "Ugly") {
 		t.Errorf("%+v", doc)
+	}
+	got, most := 0.0, 0.0
+	for _, test := range doc.Tests {
+		got, most = got+test.Points, most+test.Max
+	}
+	if got != 13 || most != 25 { // the element shows both sums beside the score
+		t.Errorf("the page says %g/%g beside 52%%", got, most)
 	}
 	more := open()
 	more.Score = 30 // with a bonus
@@ -176,10 +211,10 @@ func TestAutolabIsAsDocumented(t *testing.T) {
 	every(t, "autolab", func(t *testing.T, g grade.Grade, o Options, text string) {
 		plain(t, text)
 		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-		if g.Outcome == grade.Undecided {
+		n := len(lines)
+		if len(View(g, o).Lines) == 0 {
 			return
 		}
-		n := len(lines)
 		keeps(t, result, lines[n-1])
 		keeps(t, presentation, lines[n-2])
 		for _, l := range lines[:n-2] {
@@ -187,13 +222,17 @@ func TestAutolabIsAsDocumented(t *testing.T) {
 				t.Errorf("this could be taken for scores: %.80q", l)
 			}
 		}
-		var doc struct{ Scores map[string]float64 }
+		var doc struct{ Scores map[string]*float64 }
 		if err := json.Unmarshal([]byte(lines[n-1]), &doc); err != nil {
 			t.Fatal(err)
 		}
 		sum := 0.0
-		for _, x := range doc.Scores {
-			sum += x
+		for problem, x := range doc.Scores {
+			if (x == nil) != (g.Outcome == grade.Undecided) {
+				t.Errorf("%s: %v", problem, x)
+			} else if x != nil {
+				sum += *x
+			}
 		}
 		if v := View(g, o); math.Abs(sum-v.Score) > 1e-9 {
 			t.Errorf("the problems add up to %g, and the score is %g", sum, v.Score)
@@ -201,6 +240,20 @@ func TestAutolabIsAsDocumented(t *testing.T) {
 	})
 	text := strings.TrimSpace(write(t, "autolab", open(), Options{}))
 	if want := `{"scores":{"answers":8,"deductions":-2,"extra":2,"framing":0,"later":5,"secret":0}}`; !strings.HasSuffix(text, "\n"+want) {
+		t.Errorf("%s", text)
+	}
+	if want := `"_order":["Right answers","More than asked","Framing","For later","Under cover"]`; !strings.Contains(text, want) || !strings.Contains(text, `"_scores_order":["answers","extra","framing","later","secret","deductions"]`) {
+		t.Errorf("not in the order of the rubric: %s", text)
+	}
+	// What Autolab takes for no scores is 0 for every problem.
+	text = strings.TrimSpace(write(t, "autolab", undecided(), Options{}))
+	if want := `{"scores":{"answers":null,"extra":null,"framing":null}}`; !strings.HasSuffix(text, "\n"+want) {
+		t.Errorf("%s", text)
+	}
+	odd := open()
+	odd.Lines[0].Title, odd.Lines[1].Title, odd.Lines[1].ID = "_order", "_order", "a:b"
+	text = strings.TrimSpace(write(t, "autolab", odd, Options{}))
+	if !strings.Contains(text, `"_order":[" _order"," _order (a b)",`) || !strings.Contains(text, `"a b":2`) {
 		t.Errorf("%s", text)
 	}
 }

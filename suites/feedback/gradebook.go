@@ -20,7 +20,7 @@ import (
 type Filled struct {
 	Matches   []Match
 	Undecided []Match  // whose cell was left as it is: it is to be graded again
-	Locked    []Match  // whose grade the course system says cannot be changed
+	Locked    []Match  // whose grade the course system would not take, with Why
 	Ambiguous []string // submissions that fit several students, or share one, and why
 	Unknown   []string // submissions that fit no student
 	Missing   []string // students without a submission
@@ -32,6 +32,7 @@ type Match struct {
 	Submission, Student string
 	Rule                string // by which it was matched
 	Before, After       string // of the cell
+	Why                 string // it was not filled in
 }
 
 // OK says whether every submission is in the gradebook.
@@ -52,7 +53,7 @@ func (f Filled) Write(w io.Writer, o report.TerminalOptions) error {
 		l.Odd("!", " "+report.Plain(m.Submission, 80)+" of "+report.Plain(m.Student, 60)+" is not graded yet: the cell is left as it is")
 	}
 	for _, m := range f.Locked {
-		l.Odd("!", " the grade of "+report.Plain(m.Student, 60)+" cannot be changed, says the worksheet: it is left as it is")
+		l.Odd("!", " the cell of "+report.Plain(m.Student, 60)+" is left as it is: "+report.Plain(m.Why, 120))
 	}
 	for _, text := range f.Ambiguous {
 		l.Bad("✗", " "+report.Plain(text, 300))
@@ -114,8 +115,8 @@ func first(expression *regexp.Regexp) func(string) string {
 }
 
 var (
-	// lastfirst_LATE_userid_submissionid_file
-	canvasDownload = regexp.MustCompile(`^[^_]+_(?:LATE_)?(\d{1,20})_\d{1,20}_`)
+	// lastfirst_LATE_userid_submissionid_file; a name may have blanks like this_one
+	canvasDownload = regexp.MustCompile(`^.+?_(?:LATE_)?(\d{1,20})_\d{1,20}_`)
 	// Full Name_participant_assignsubmission_file_
 	moodleDownload = regexp.MustCompile(`_(\d{1,20})_assignsubmission_`)
 	lastNumber     = regexp.MustCompile(`(\d{1,20})\s*$`)
@@ -226,11 +227,16 @@ func headers(header []sheetCell) string {
 	return strings.Join(all, ", ")
 }
 
-var assignmentID = regexp.MustCompile(`^(.*\S)\s+\((\d{1,20})\)$`)
+var (
+	assignmentID = regexp.MustCompile(`^(.*\S)\s+\((\d{1,20})\)$`)
+	readOnly     = regexp.MustCompile(`(?i)read\s+only`)
+	decimalComma = regexp.MustCompile(`^-?\d+,\d+$`)
+)
 
 // FillCanvas fills in a gradebook that was exported from Canvas: the column of
 // the assignment, which is given by its title, its number, or the header as it is.
-// Only the cells of students whose submission has a score are changed.
+// Only the cells of students whose submission has a score are changed, and not
+// those of students who are excused or need not hand it in.
 func FillCanvas(w io.Writer, export io.Reader, c Class, assignment string) (Filled, error) {
 	var none Filled
 	sh, err := readSheet(export)
@@ -238,10 +244,13 @@ func FillCanvas(w io.Writer, export io.Reader, c Class, assignment string) (Fill
 		return none, err
 	}
 	header := sh.rows[0]
-	name, id := column(header, "Student"), column(header, "ID")
+	name, id, given := column(header, "Student"), column(header, "ID"), -1
+	if name < 0 { // an export with the names apart
+		name, given = column(header, "LastName"), column(header, "FirstName")
+	}
 	sis, login, section := column(header, "SIS User ID"), column(header, "SIS Login ID"), column(header, "Section")
 	if name < 0 || id < 0 || section < 0 {
-		return none, fmt.Errorf(`not a gradebook of Canvas: it needs the columns "Student", "ID" and "Section", and has %s`, headers(header))
+		return none, fmt.Errorf(`not a gradebook of Canvas: it needs the columns "Student" (or "LastName" and "FirstName"), "ID" and "Section", and has %s`, headers(header))
 	}
 	at := -1
 	for i := section + 1; i < len(header); i++ {
@@ -259,9 +268,13 @@ func FillCanvas(w io.Writer, export io.Reader, c Class, assignment string) (Fill
 		return none, fmt.Errorf("no column is of the assignment %q; there are %s", report.Plain(assignment, 80), headers(header[section+1:]))
 	}
 	var students []student
-	points := ""
+	points, comma := "", false
 	for i := 1; i < len(sh.rows); i++ {
 		who := strings.TrimSpace(sh.value(i, name))
+		if first := strings.TrimSpace(sh.value(i, given)); first != "" {
+			who += ", " + first
+		}
+		comma = comma || decimalComma.MatchString(strings.TrimSpace(sh.value(i, at)))
 		if strings.EqualFold(who, "Points Possible") {
 			points = strings.TrimSpace(sh.value(i, at))
 		}
@@ -280,24 +293,57 @@ func FillCanvas(w io.Writer, export io.Reader, c Class, assignment string) (Fill
 	if len(students) == 0 {
 		return none, errors.New("the gradebook has no students")
 	}
+	if readOnly.MatchString(points) {
+		return none, fmt.Errorf("the column %q is read only, says Canvas: name an assignment", report.Plain(header[at].value, 80))
+	}
 	s := summarize(c)
 	of, by, f := match(s, students)
 	if most := maxOf(s); points != "" && !sameNumber(points, most) {
 		f.Notes = append(f.Notes, fmt.Sprintf("Canvas has %s points possible, and the rubric %s: scores are filled in as they are", points, number(most)))
 	}
-	fill(&f, s, students, of, by, sh, at, nil)
+	lock(&f, s, students, of, by, sh, at, func(row int) string {
+		switch v := strings.TrimSpace(sh.value(row, at)); {
+		case strings.EqualFold(v, "EX"):
+			return "Canvas says that the student is excused (EX)"
+		case strings.EqualFold(v, "N/A"):
+			return "Canvas takes no grade there (N/A)"
+		}
+		return ""
+	})
+	fill(&f, s, students, of, by, sh, at, comma, nil)
 	return f, sh.writeTo(w)
 }
 
+// lock takes out the students for whom there is a reason not to fill in a cell.
+func lock(f *Filled, s *summary, students []student, of map[int]int, by map[int]string, sh *sheet, at int, why func(row int) string) {
+	for i, k := range of {
+		if text := why(students[k].row); text != "" {
+			f.Locked = append(f.Locked, Match{Submission: s.Submissions[i].Name, Student: students[k].shown, Rule: by[i], Before: sh.value(students[k].row, at), Why: text})
+			delete(of, i)
+		}
+	}
+	slices.SortFunc(f.Locked, func(a, b Match) int { return strings.Compare(a.Submission, b.Submission) })
+}
+
 // MoodleColumns name the columns of a grading worksheet, for a Moodle that does
-// not speak English. Empty ones are as in English.
+// not speak English. Empty ones are as in English, or known by what is in them.
 type MoodleColumns struct{ Identifier, Name, Email, Grade, Feedback string }
+
+// Set sets a column by its key: what a user writes.
+func (m *MoodleColumns) Set(key, header string) error {
+	keys := map[string]*string{"identifier": &m.Identifier, "name": &m.Name, "email": &m.Email, "grade": &m.Grade, "feedback": &m.Feedback}
+	if keys[key] == nil {
+		return fmt.Errorf("there is no column %q of a worksheet: write one of email, feedback, grade, identifier and name", report.Plain(key, 60))
+	}
+	*keys[key] = header
+	return nil
+}
 
 // FillMoodle fills in an offline grading worksheet of Moodle: the grade, and if
 // there is a column for feedback comments, what a student may see of each line.
 func FillMoodle(w io.Writer, worksheet io.Reader, c Class, columns MoodleColumns, o Options) (Filled, error) {
 	var none Filled
-	sh, err := readSheet(worksheet)
+	sh, err := readSheetEscaped(worksheet, '\\')
 	if err != nil {
 		return none, err
 	}
@@ -310,12 +356,25 @@ func FillMoodle(w io.Writer, worksheet io.Reader, c Class, columns MoodleColumns
 	}
 	id, name, mail := find(columns.Identifier, "Identifier"), find(columns.Name, "Full name"), find(columns.Email, "Email address")
 	at, comments := find(columns.Grade, "Grade"), find(columns.Feedback, "Feedback comments")
-	most, locked, idnumber := column(header, "Maximum Grade"), column(header, "Grade can be changed"), column(header, "ID number")
-	if id < 0 || at < 0 {
-		return none, fmt.Errorf(`not a grading worksheet of Moodle in English: it needs the columns "Identifier" and "Grade", and has %s; in another language, say which they are`, headers(header))
+	most, locked, idnumber, login := column(header, "Maximum Grade"), column(header, "Grade can be changed"), column(header, "ID number"), column(header, "Username")
+	if id < 0 && columns.Identifier == "" && sh.all(0, participant) {
+		id = 0 // Moodle writes it first, in any language
 	}
-	if columns.Feedback != "" && comments < 0 {
-		return none, fmt.Errorf("the worksheet has no column %q; it has %s", report.Plain(columns.Feedback, 60), headers(header))
+	for i := range header {
+		if mail < 0 && columns.Email == "" && sh.all(i, address) {
+			mail = i
+		}
+	}
+	for _, c := range []struct {
+		header string
+		at     int
+	}{{columns.Identifier, id}, {columns.Name, name}, {columns.Email, mail}, {columns.Grade, at}, {columns.Feedback, comments}} {
+		if c.header != "" && c.at < 0 {
+			return none, fmt.Errorf("the worksheet has no column %q; it has %s", report.Plain(c.header, 60), headers(header))
+		}
+	}
+	if id < 0 || at < 0 {
+		return none, fmt.Errorf(`not a grading worksheet of Moodle in English: it needs the columns "Identifier" and "Grade", and has %s; in another language, say which they are, as in --column grade=Bewertung`, headers(header))
 	}
 	var students []student
 	limit := ""
@@ -328,7 +387,7 @@ func FillMoodle(w io.Writer, worksheet io.Reader, c Class, columns MoodleColumns
 		if st.shown == "" {
 			st.shown = st.ids[0]
 		}
-		for _, col := range []int{mail, idnumber} {
+		for _, col := range []int{mail, idnumber, login} {
 			if v := strings.TrimSpace(sh.value(i, col)); v != "" {
 				st.ids = append(st.ids, v)
 			}
@@ -346,25 +405,45 @@ func FillMoodle(w io.Writer, worksheet io.Reader, c Class, columns MoodleColumns
 	if top := maxOf(s); limit != "" && !sameNumber(limit, top) {
 		f.Notes = append(f.Notes, fmt.Sprintf("Moodle has a maximum grade of %s, and the rubric %s: scores are filled in as they are", limit, number(top)))
 	}
-	if locked >= 0 {
-		for i, k := range of {
-			if v := strings.TrimSpace(sh.value(students[k].row, locked)); strings.EqualFold(v, "no") {
-				f.Locked = append(f.Locked, Match{Submission: s.Submissions[i].Name, Student: students[k].shown, Rule: by[i], Before: sh.value(students[k].row, at)})
-				delete(of, i)
-			}
+	lock(&f, s, students, of, by, sh, at, func(row int) string {
+		if strings.EqualFold(strings.TrimSpace(sh.value(row, locked)), "no") {
+			return "the worksheet says that the grade cannot be changed"
 		}
-		slices.SortFunc(f.Locked, func(a, b Match) int { return strings.Compare(a.Submission, b.Submission) })
-	}
-	fill(&f, s, students, of, by, sh, at, func(r row, at int) {
+		return ""
+	})
+	fill(&f, s, students, of, by, sh, at, false, func(r row, at int) {
 		if comments >= 0 && comments < len(sh.rows[at]) {
 			sh.set(at, comments, comment(r, Options{Student, o.PastDue}))
 		}
 	})
+	for i, r := range sh.rows {
+		if n := len(r); n != len(header) && (n > 1 || r[0].value != "") {
+			f.Notes = append(f.Notes, fmt.Sprintf("row %d has %s as Moodle reads it, and the header has %d: Moodle refuses the whole file; a backslash before a quote does it", i+1, count(n, "cell", "cells"), len(header)))
+			break
+		}
+	}
+	if top, err := strconv.ParseFloat(strings.Replace(limit, ",", ".", 1), 64); err == nil {
+		over := 0
+		for _, m := range f.Matches {
+			if got, err := strconv.ParseFloat(m.After, 64); err == nil && got > top {
+				over++
+			}
+		}
+		if over > 0 {
+			f.Notes = append(f.Notes, fmt.Sprintf("%s above the maximum grade of %s: Moodle leaves them out without a word, unless the maximum is raised first", count(over, "grade is", "grades are"), limit))
+		}
+	}
 	return f, sh.writeTo(w)
 }
 
+// What the cells of a column look like in any language.
+var (
+	participant = regexp.MustCompile(`^\D*\d{1,20}$`)
+	address     = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+)
+
 // fill sets the cells of the submissions that have a score.
-func fill(f *Filled, s *summary, students []student, of map[int]int, by map[int]string, sh *sheet, column int, also func(row, int)) {
+func fill(f *Filled, s *summary, students []student, of map[int]int, by map[int]string, sh *sheet, column int, comma bool, also func(row, int)) {
 	for i, r := range s.Submissions {
 		k, matched := of[i]
 		if !matched {
@@ -377,6 +456,9 @@ func fill(f *Filled, s *summary, students []student, of map[int]int, by map[int]
 			continue
 		}
 		m.After = number(*r.Score)
+		if comma { // as the file has it: a spreadsheet in that language takes 12.5 for a day
+			m.After = strings.Replace(m.After, ".", ",", 1)
+		}
 		if sameNumber(m.Before, *r.Score) {
 			m.After = m.Before // 8.00 is 8: nothing changes
 		} else {

@@ -86,9 +86,10 @@ func TestFillCanvas(t *testing.T) {
 func TestFillCanvasRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ export, assignment, want string }{
-		"another file":  {"a,b\n1,2\n", "x", `not a gradebook of Canvas: it needs the columns "Student", "ID" and "Section", and has "a", "b"`},
+		"another file":  {"a,b\n1,2\n", "x", `not a gradebook of Canvas: it needs the columns "Student" (or "LastName" and "FirstName"), "ID" and "Section", and has "a", "b"`},
 		"no assignment": {canvas, "Lab 2", `no column is of the assignment "Lab 2"; there are "Lab 1 (101)", "Servers, part 1 (102)"`},
 		"two":           {strings.Replace(canvas, "Lab 1 (101)", "Servers (104)", 1), "Servers", "two columns"},
+		"names apart":   {"LastName,ID,Section,x\n", "x", "has no students"},
 		"a quote":       {"Student,ID,Section\n\"x,1,2\n", "x", "line 2: a quote is not closed"},
 		"after a quote": {"Student,ID,Section\n\"x\"y,1,2\n", "x", "line 2: something follows"},
 		"empty":         {"", "x", "the gradebook is empty"},
@@ -113,6 +114,38 @@ func TestFillCanvasRefuses(t *testing.T) {
 	f, err := FillCanvas(io.Discard, strings.NewReader(canvas), class("1001", 4.0, "ada@example.org", 5.0), "103")
 	if err != nil || len(f.Matches) != 0 || len(f.Ambiguous) != 1 || !strings.Contains(f.Ambiguous[0], "2 submissions are of Lovelace, Ada: 1001, ada@example.org") {
 		t.Errorf("%v %+v", err, f)
+	}
+}
+
+// As Canvas exports where the decimal mark is a comma: semicolons, and commas in
+// titles and names that no quotes are around.
+const canvasAbroad = "\ufeffLastName;FirstName;ID;SIS Login ID;Section;Notes;Lab 1, part 2 (101);\"Lab \"\"1\"\"; zen (102)\";Final Score\n" +
+	";;;;;;;Manual Posting;\n" +
+	"    Points Possible;;;;;;10,00;25,00;(read only)\n" +
+	"Lovelace;Ada;1001;ada;A, B, and C;\"a note, or \"\"two\"\"\";9,00;;88,00\n" +
+	"\"O\"\"Neil\";Shaq;1002;shaq;A;;8,50;7,50;88,00\n" +
+	"van_der_Berg;Jo;1003;jo;A;;;7,50;88,00\n" +
+	"Excused;Eve;1004;eve;A;;3,00;EX;\n" +
+	"Absent;Al;1005;al;A;;N/A;N/A;\n" +
+	"Student;Test;1999;f00;A;;;;\n"
+
+func TestFillCanvasAbroad(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	f, err := FillCanvas(&b, strings.NewReader(canvasAbroad), class("Ada Lovelace", 13.0, "shaq", 12.25, "van_der_bergjo_LATE_1003_88_x.zip", 7.5, "eve", 4.0, "al", 4.0), `lab "1"; zen`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(canvasAbroad, "9,00;;88,00", "9,00;13;88,00", 1)
+	want = strings.Replace(want, "8,50;7,50", "8,50;12,25", 1) // a spreadsheet there takes 12.25 for a text, or a day
+	if b.String() != want {
+		t.Errorf("%s\nnot\n%s", b.String(), want)
+	}
+	if len(f.Matches) != 3 || f.Matches[0].Student != "Lovelace, Ada" || len(f.Locked) != 2 || !strings.Contains(f.Locked[0].Why, "N/A") || !strings.Contains(f.Locked[1].Why, "excused") || len(f.Missing)+len(f.Notes) != 0 || f.OK() {
+		t.Errorf("%+v", f)
+	}
+	if _, err := FillCanvas(io.Discard, strings.NewReader(canvasAbroad), class("ada", 1.0), "Final Score"); err == nil || !strings.Contains(err.Error(), `the column "Final Score" is read only, says Canvas: name an assignment`) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -144,6 +177,24 @@ func TestFillMoodle(t *testing.T) {
 	if err != nil || len(f.Matches) != 2 {
 		t.Errorf("%v %+v", err, f)
 	}
+	for columns, want := range map[MoodleColumns]string{
+		{Grade: "Note"}:                     `the worksheet has no column "Note"; it has "ID"`,
+		{Grade: "Bewertung", Feedback: "x"}: `no column "x"`,
+	} {
+		if _, err := FillMoodle(io.Discard, strings.NewReader(german), class("alan", 1.0), columns, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v", err)
+		}
+	}
+	// Numbers of participants and addresses are known in any language.
+	f, err = FillMoodle(io.Discard, strings.NewReader(strings.Replace(german, "Email address", "E-Mail-Adresse", 1)), class("alan", 1.0, "Ada Lovelace_41_assignsubmission_file", 2.0), MoodleColumns{Grade: "Bewertung"}, Options{})
+	if err != nil || len(f.Matches) != 2 || f.Matches[1].Rule != "name of a Moodle download" && f.Matches[0].Rule != "name of a Moodle download" {
+		t.Errorf("%v %+v", err, f)
+	}
+	// Moodle takes no grade above the maximum, and does not say so.
+	f, err = FillMoodle(io.Discard, strings.NewReader(moodle), class("alan", 25.5), MoodleColumns{}, Options{})
+	if err != nil || len(f.Notes) != 1 || !strings.HasPrefix(f.Notes[0], "1 grade is above the maximum grade of 25.00: Moodle leaves") {
+		t.Errorf("%v %+v", err, f)
+	}
 	// The student's comment keeps back what the student does not see.
 	secret, words := canaries(sample())
 	secret.Submission.Name = "alan"
@@ -155,6 +206,30 @@ func TestFillMoodle(t *testing.T) {
 		if strings.Contains(b.String(), word) {
 			t.Errorf("the comment in Moodle has the %s", what)
 		}
+	}
+}
+
+// Moodle writes its worksheets with PHP, where a backslash in quotes takes the
+// meaning from a quote, and reads them so.
+func TestFillMoodleReadsAsPHP(t *testing.T) {
+	t.Parallel()
+	const sheet = "Identifier,\"Full name\",Username,Grade,\"Online text\",\"Last modified (grade)\"\n" +
+		"\"Participant 41\",\"Ada \"\"the \\\" Lovelace, A.\",user0,,\"He said \\\"hi\\\", then \"\"left\"\"\",-\n" +
+		"\"Participant 42\",Bob,user1,,\"C:\\dir \"\"x\"\" \\\\\",-\n" +
+		"\"Participant 43\",Eve,user2,,\"\\\\\"tail \",-\n"
+	var b bytes.Buffer
+	f, err := FillMoodle(&b, strings.NewReader(sheet), class("user0", 1.0, "user1", 2.5, "user2", 3.0), MoodleColumns{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.NewReplacer("user0,,", "user0,1,", "user1,,", "user1,2.5,", "user2,,", "user2,3,").Replace(sheet)
+	if b.String() != want || len(f.Matches) != 3 || len(f.Notes) != 0 {
+		t.Errorf("%s\nnot\n%s\n%+v", b.String(), want, f)
+	}
+	// Where PHP reads another number of cells, Moodle takes nothing of the file.
+	f, err = FillMoodle(io.Discard, strings.NewReader(sheet+"\"Participant 44\",\"x \\\",user3,,,-\n\"Participant 45\",\"y\",user4,,,-\n"), class("user0", 1.0), MoodleColumns{}, Options{})
+	if err != nil || len(f.Notes) != 1 || !strings.HasPrefix(f.Notes[0], "row 5 has ") {
+		t.Errorf("%v %+v", err, f)
 	}
 }
 
@@ -185,11 +260,17 @@ func FuzzSheet(f *testing.F) {
 	f.Add(moodle)
 	f.Add("a,\"b\"\"\"\r\n,,\n\"\"")
 	f.Fuzz(func(t *testing.T, text string) {
+		var b bytes.Buffer
+		if sh, err := readSheetEscaped(strings.NewReader(text), '\\'); err == nil {
+			if err := sh.writeTo(&b); err != nil || b.String() != text {
+				t.Errorf("%v, %q became %q", err, text, b.String())
+			}
+			b.Reset()
+		}
 		sh, err := readSheet(strings.NewReader(text))
 		if err != nil {
 			return
 		}
-		var b bytes.Buffer
 		if err := sh.writeTo(&b); err != nil || b.String() != text {
 			t.Errorf("%v, %q became %q", err, text, b.String())
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,6 +22,7 @@ const (
 type sheet struct {
 	data      []byte
 	separator byte
+	escape    byte // in quotes, it takes its meaning from what follows; 0 is none
 	rows      [][]sheetCell
 }
 
@@ -30,9 +32,15 @@ type sheetCell struct {
 	set      *string
 }
 
-// readSheet takes a table apart. The separator is a comma, or a semicolon or a
-// tab where the first line has no comma outside of quotes.
-func readSheet(r io.Reader) (*sheet, error) {
+// readSheet takes a table apart. The separator is the comma, semicolon or tab
+// that ends the first header, in which there never is one: titles of assignments
+// and names may have any of them.
+func readSheet(r io.Reader) (*sheet, error) { return readSheetEscaped(r, 0) }
+
+// readSheetEscaped reads what PHP has written, as PHP does: a backslash in quotes
+// takes the meaning from a quote. Where that cannot be read it is a table like
+// any other.
+func readSheetEscaped(r io.Reader, escape byte) (*sheet, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxSheet+1))
 	if err != nil {
 		return nil, fmt.Errorf("the gradebook cannot be read: %w", err)
@@ -53,27 +61,27 @@ func readSheet(r io.Reader) (*sheet, error) {
 		start = 3
 	}
 	s.separator = separatorOf(data[start:])
+	if escape != 0 {
+		s.escape = escape
+		if err := s.parse(start); err == nil {
+			return s, nil
+		}
+		s.escape, s.rows = 0, nil
+	}
 	return s, s.parse(start)
 }
 
 func separatorOf(data []byte) byte {
-	counts := map[byte]int{}
 	quoted := false
 	for _, c := range data {
-		if c == '"' {
+		switch {
+		case c == '"':
 			quoted = !quoted
-		}
-		if quoted {
-			continue
-		}
-		if c == '\n' || c == '\r' {
-			break
-		}
-		counts[c]++
-	}
-	for _, c := range []byte{',', ';', '\t'} {
-		if counts[c] > 0 {
+		case quoted:
+		case c == ',', c == ';', c == '\t':
 			return c
+		case c == '\n', c == '\r':
+			return ','
 		}
 	}
 	return ','
@@ -93,6 +101,9 @@ func (s *sheet) parse(at int) error {
 					return fmt.Errorf("the gradebook, line %d: a quote is not closed", began)
 				}
 				switch ch := s.data[at]; {
+				case s.escape != 0 && ch == s.escape && at+1 < len(s.data) && (s.data[at+1] == '"' || s.data[at+1] == s.escape):
+					b.Write(s.data[at : at+2])
+					at++
 				case ch == '"' && at+1 < len(s.data) && s.data[at+1] == '"':
 					b.WriteByte('"')
 					at++
@@ -104,6 +115,10 @@ func (s *sheet) parse(at int) error {
 					}
 					b.WriteByte(ch)
 				}
+				at++
+			}
+			for s.escape != 0 && at < len(s.data) && s.data[at] != s.separator && s.data[at] != '\n' && s.data[at] != '\r' {
+				b.WriteByte(s.data[at]) // PHP takes it for a part of the cell
 				at++
 			}
 			if at < len(s.data) && s.data[at] != s.separator && s.data[at] != '\n' && s.data[at] != '\r' {
@@ -155,6 +170,21 @@ func (s *sheet) value(row, column int) string {
 		return ""
 	}
 	return s.rows[row][column].value
+}
+
+// all says whether all cells of a column below its header are of a kind: those
+// that are not empty, and at least one.
+func (s *sheet) all(column int, kind *regexp.Regexp) bool {
+	found := false
+	for i := 1; i < len(s.rows); i++ {
+		if v := strings.TrimSpace(s.value(i, column)); v != "" {
+			if !kind.MatchString(v) {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
 }
 
 func (s *sheet) set(row, column int, value string) {

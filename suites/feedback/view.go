@@ -45,9 +45,9 @@ func newView(g grade.Grade, o Options) *view {
 	if !o.student() {
 		return v
 	}
-	v.Manual = slices.Clone(g.Manual)
-	for i := range v.Manual {
-		v.Manual[i].Guide = "" // tells the marker what to look for
+	v.Manual = nil
+	for _, m := range g.Manual { // without its guide, which tells the marker what to look for
+		v.Manual = append(v.Manual, grade.Manual{ID: m.ID, Title: m.Title, Max: m.Max})
 	}
 
 	// What is kept back: names in full, and requirements without evidence.
@@ -82,6 +82,9 @@ func newView(g grade.Grade, o Options) *view {
 	if !guarded {
 		return v
 	}
+	// What is named here is shown, and nothing that a grade may have some day.
+	v.Grade = grade.Grade{Schema: v.Schema, Tool: g.Tool, Submission: g.Submission, Rubric: g.Rubric, Tier: g.Tier, Started: g.Started, Outcome: g.Outcome,
+		Score: g.Score, Max: g.Max, Lines: v.Lines, Manual: v.Manual, Build: g.Build}
 
 	// A text of the rubric or of the count may name what is kept back. What is
 	// in full view is no secret, even if it is judged elsewhere too.
@@ -114,8 +117,7 @@ func newView(g grade.Grade, o Options) *view {
 			}
 		}
 	}
-	if v.partial { // a share of the total tells the total
-		v.Deductions = nil
+	if v.partial {
 		v.Score, v.Max = 0, 0
 		for _, l := range v.Lines {
 			v.Score += l.Points
@@ -124,24 +126,20 @@ func newView(g grade.Grade, o Options) *view {
 			}
 		}
 		v.Score = max(0, v.Score)
+	} else { // a share of the total would tell the total
+		for _, d := range g.Deductions {
+			v.Deductions = append(v.Deductions, grade.Deduction{Title: d.Title, Points: d.Points, Why: scrub(d.Why, "")})
+		}
 	}
-	v.Deductions = slices.Clone(v.Deductions)
-	for i := range v.Deductions {
-		v.Deductions[i].Why = scrub(v.Deductions[i].Why, "")
-	}
-	v.Seed, v.DurationMS = 0, 0
 	if c := g.Cause; c != nil {
-		cause := *c
+		v.Cause = &grade.Cause{Code: c.Code, Owner: c.Owner}
+		if !v.undecided {
+			v.Cause.Message, v.Cause.Hint = scrub(c.Message, ""), scrub(c.Hint, "")
+		}
 		switch g.Outcome {
 		case grade.Unreadable, grade.BuildFailed, grade.NotStarted: // nothing was asked yet
-		default:
-			cause.Output = nil
+			v.Cause.Output = c.Output
 		}
-		cause.Message, cause.Hint = scrub(cause.Message, ""), scrub(cause.Hint, "")
-		if v.undecided {
-			cause.Message, cause.Hint = "", ""
-		}
-		v.Cause = &cause
 	}
 	if g.Report != nil {
 		v.Report = guardedReport(g.Report, open, closed)
@@ -162,28 +160,82 @@ func visible(l grade.Line, o Options) grade.Visibility {
 	return grade.Hidden // and what nobody has heard of
 }
 
-var seedFlag = regexp.MustCompile(`\s--seed[ =]\S+`)
+var seedFlag, onlyFlag = regexp.MustCompile(`\s--seed[ =]\S+`), regexp.MustCompile(`\s--only[ =](\S+)`)
 
 // guardedReport is what is left of a run when some of what it judged is kept
 // back: the results in full view, and nothing that was measured over all of them.
+// What is named here is shown, and nothing that a report may have some day.
 func guardedReport(r *report.Report, open, closed map[string]bool) *report.Report {
 	g := &report.Report{Schema: r.Schema, Tool: r.Tool, Results: []report.Result{}}
 	g.Target = report.Target{Address: r.Target.Address, Transport: r.Target.Transport, Protocol: r.Target.Protocol, StartedBy: r.Target.StartedBy}
 	g.Run = report.Run{Started: r.Run.Started, Jobs: r.Run.Jobs, Strict: r.Run.Strict, Pace: r.Run.Pace}
 	g.Summary.Headline = "incomplete" // it never was all that could be judged
+	shown := func(id string) bool { return open[id] && !closed[id] }
 	for _, res := range r.Results {
-		if !open[res.ID] || closed[res.ID] {
+		if !shown(res.ID) {
 			continue
 		}
-		res.StartedMS = 0
-		res.Replay = seedFlag.ReplaceAllString(res.Replay, "")
 		if !report.Passed(res.Verdict, r.Run.Strict) {
 			g.Summary.Headline, g.Summary.ExitCode = "nonconformant", 1
 		}
-		g.Results = append(g.Results, res)
+		g.Results = append(g.Results, guardedResult(res, shown, closed))
 	}
 	g.Summary.Counts = report.Count(g.Results)
 	return g
+}
+
+// guardedResult is a result in full view, which may have been seen in, or be of, a
+// case that is not.
+func guardedResult(res report.Result, shown func(id string) bool, closed map[string]bool) report.Result {
+	kept := report.Result{ID: res.ID, Protocol: res.Protocol, Section: res.Section, Level: res.Level, Clause: res.Clause, Covers: res.Covers, Title: res.Title,
+		Verdict: res.Verdict, DurationMS: res.DurationMS, Attempts: res.Attempts}
+	kept.Replay = onlyFlag.ReplaceAllStringFunc(seedFlag.ReplaceAllString(res.Replay, ""), func(flag string) string {
+		if shown(onlyFlag.FindStringSubmatch(flag)[1]) {
+			return flag
+		}
+		return ""
+	})
+	names := func(text string) bool {
+		for id := range closed {
+			if strings.Contains(text, id) {
+				return true
+			}
+		}
+		return false
+	}
+	scrub := func(text string) string {
+		if names(text) {
+			return ""
+		}
+		return text
+	}
+	if r := res.Reason; r != nil {
+		kept.Reason = &report.Reason{Code: r.Code, Expected: []string{}}
+		if r.SeenIn != "" && !shown(r.SeenIn) {
+			kept.Reason.Message = "it was seen while something else was tested, which is not shown here"
+			return kept
+		}
+		kept.Reason = &report.Reason{Code: r.Code, Message: scrub(r.Message), Sent: r.Sent, Expected: r.Expected, Received: r.Received, Hint: scrub(r.Hint), SeenIn: r.SeenIn}
+		if d := r.FirstDifference; d != nil {
+			kept.Reason.FirstDifference = &report.Difference{Offset: d.Offset, Expected: d.Expected, Received: d.Received}
+		}
+	}
+	for _, note := range res.Notes {
+		if !names(note) {
+			kept.Notes = append(kept.Notes, note)
+		}
+	}
+	for _, e := range res.Transcript {
+		kept.Transcript = append(kept.Transcript, report.Event{AtMS: e.AtMS, Conn: e.Conn, Event: e.Event, Size: e.Size, Text: e.Text, Head: e.Head, Tail: e.Tail})
+	}
+	if p := res.Recipe; p != nil {
+		kept.Recipe = &report.Recipe{Command: p.Command, Note: p.Note}
+	}
+	kept.Schedule = res.Schedule
+	if kept.Reason != nil && seedFlag.MatchString(res.Replay) {
+		kept.Notes = append(kept.Notes, "the command that runs it again draws other input than was drawn here")
+	}
+	return kept
 }
 
 // Decided says whether the grade is one: a line that could not be counted is no

@@ -1,6 +1,7 @@
 package grade
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math/big"
@@ -20,6 +21,7 @@ type Explanation struct {
 	Title      string            `json:"title"`
 	Digest     string            `json:"digest"`
 	Protocol   string            `json:"protocol"`
+	Transport  string            `json:"transport"` // tcp or udp
 	Dialect    map[string]string `json:"dialect"`
 	Strict     bool              `json:"strict"`
 	Draws      int               `json:"draws"`
@@ -87,7 +89,7 @@ type LateExample struct {
 func (s *Scheme) Explain() Explanation {
 	r := s.Rubric
 	c := r.Submission
-	e := Explanation{Schema: ExplanationSchema, Title: r.Title, Digest: r.Digest, Protocol: r.Protocol, Dialect: map[string]string{},
+	e := Explanation{Schema: ExplanationSchema, Title: r.Title, Digest: r.Digest, Protocol: r.Protocol, Transport: cmp.Or(r.Transport, "tcp"), Dialect: map[string]string{},
 		Strict: r.Strict, Draws: r.Draws, Max: r.Max(), Rounding: *r.Rounding,
 		Submission: ExplainedRecipe{Build: c.Build, BuildBudgetS: c.BuildBudget.Seconds(), Start: c.Start, Port: c.Port, RunBudgetS: c.RunBudget.Seconds(),
 			AllowOwn: c.AllowOwn, MemoryBytes: int64(c.Limits.Memory), Processes: c.Limits.Processes, OpenFiles: c.Limits.OpenFiles, DiskBytes: int64(c.Limits.Disk), OutputBytes: int64(c.Limits.Output), Environment: c.Environment},
@@ -198,6 +200,9 @@ var visibilities = map[Visibility]string{
 func (e Explanation) WriteText(w io.Writer, full bool) error {
 	var b strings.Builder
 	facts := []string{e.Title, e.Protocol}
+	if e.Transport == UDP {
+		facts = append(facts, "over datagrams")
+	}
 	for _, key := range sorted(e.Dialect) {
 		facts = append(facts, key+"="+e.Dialect[key])
 	}

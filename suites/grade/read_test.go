@@ -296,6 +296,10 @@ func TestCheckFindsWhatIsNotThere(t *testing.T) {
 		{top + "dialect: {class: serial}\ngroups:\n- {id: a, points: 1, class: 'pool:2', requirements: [zen/answers]}\n", 6, 29, "no server could earn this"},
 		{"title: T\nprotocol: websocket\nsubmission: {start: x}\ngroups:\n- {id: a, points: 1, requirements: [websocket/limits/over-the-limit-fails]}\n", 5, 3, "needs the dialect max-message"},
 		{"title: T\nprotocol: raw\nsubmission: {start: x}\ngroups:\n- {id: a, points: 1, requirements: [raw/datagrams]}\n", 5, 3, "is about datagrams"},
+		{"title: T\nprotocol: raw\ntransport: udp\nsubmission: {start: x}\ngroups:\n- {id: a, points: 1, requirements: [raw/bytes]}\n", 6, 3, "is about connections"},
+		{"title: T\nprotocol: raw\ntransport: udp\nsubmission: {start: x}\ngroups:\n- {id: a, points: 1, class: serial, requirements: [raw/datagrams]}\n", 6, 29, "datagrams have none"},
+		{"title: T\nprotocol: raw\ntransport: udp\ndialect: {class: serial}\nsubmission: {start: x}\ngroups:\n- {id: a, points: 1, requirements: [raw/datagrams]}\n", 4, 18, "datagrams have none"},
+		{"title: T\nprotocol: zen\ntransport: udp\nsubmission: {start: x}\ngroups:\n- {id: a, points: 1, requirements: [zen/answers]}\n", 3, 12, "zen is not spoken over datagrams"},
 	} {
 		_, err := read(t, tc.text).Check(suites.Catalogue())
 		says(t, tc.text, err, tc.line, tc.column, tc.want)

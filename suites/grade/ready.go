@@ -47,13 +47,16 @@ func ReadyMade() (list []Ready) {
 			list = append(list, Ready{p.name + "-" + c.name, p.title + ", " + c.text})
 		}
 	}
-	return list
+	return append(list, Ready{"raw-udp", "Raw echo server, over datagrams"})
 }
 
 // ReadyText is the text of a ready-made rubric, by its name. The name of a
 // protocol alone is that for many clients at once.
 func ReadyText(name string) ([]byte, error) {
-	var names []string
+	if name == "raw-udp" { // datagrams have no clients at once
+		return ready.ReadFile("ready/raw-udp.yaml")
+	}
+	names := []string{"raw-udp"}
 	for _, p := range readyProtocols {
 		for _, c := range readyClasses {
 			own := p.name + "-" + c.name

@@ -12,7 +12,7 @@ import (
 func TestReadyMadeRubrics(t *testing.T) {
 	t.Parallel()
 	list := grade.ReadyMade()
-	if len(list) != 3*len(suites.Protocols()) {
+	if len(list) != 3*len(suites.Protocols())+1 {
 		t.Errorf("%d ready-made rubrics", len(list))
 	}
 	for _, ready := range list {

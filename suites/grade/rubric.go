@@ -15,12 +15,13 @@ import (
 // Rubric is what an instructor writes: what is asked of a submission, what it is
 // worth, how it is built and started. Read makes one.
 type Rubric struct {
-	Title    string            `yaml:"title"`
-	Protocol string            `yaml:"protocol"`
-	Dialect  map[string]string `yaml:"dialect"`
-	Edition  string            `yaml:"edition"` // of the registries that a server is judged by
-	Strict   bool              `yaml:"strict"`
-	Draws    int               `yaml:"draws"` // how often each requirement runs, each time on other input
+	Title     string            `yaml:"title"`
+	Protocol  string            `yaml:"protocol"`
+	Transport string            `yaml:"transport"` // UDP: over datagrams; empty is over connections
+	Dialect   map[string]string `yaml:"dialect"`
+	Edition   string            `yaml:"edition"` // of the registries that a server is judged by
+	Strict    bool              `yaml:"strict"`
+	Draws     int               `yaml:"draws"` // how often each requirement runs, each time on other input
 
 	Submission Recipe    `yaml:"submission"`
 	Groups     []Group   `yaml:"groups"`
@@ -109,6 +110,9 @@ type Late struct {
 	Factor *Decimal      `yaml:"factor"` // what is left, from 0 to 1
 	Minus  *Decimal      `yaml:"minus"`  // or the points that are lost
 }
+
+// UDP is the transport of a rubric over datagrams.
+const UDP = "udp"
 
 const (
 	DefaultBuildBudget = 2 * time.Minute
@@ -223,6 +227,9 @@ func (r *Rubric) look() {
 	}
 	if r.Protocol == "" {
 		wrong("protocol", "the rubric has no protocol: write one, as in protocol: zen")
+	}
+	if r.Transport != "" && r.Transport != "tcp" && r.Transport != UDP {
+		wrong("transport", "%q is no transport: write tcp, or udp for datagrams", r.Transport)
 	}
 	if _, written := r.src.at["draws"]; written && (r.Draws < 1 || r.Draws > maxDraws) {
 		wrong("draws", "%d draws: write a number from 1 to %d", r.Draws, maxDraws)

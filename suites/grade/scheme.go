@@ -57,6 +57,9 @@ func (r *Rubric) Check(c Catalogue) (*Scheme, error) {
 	if !ok {
 		return nil, r.src.err()
 	}
+	if r.Transport == UDP && !protocol.Datagrams() {
+		r.src.wrongAt("transport", "%s is not spoken over datagrams: leave transport out", protocol.Name)
+	}
 	r.checkDialects(protocol)
 	if err := r.src.err(); err != nil {
 		return nil, err
@@ -128,6 +131,10 @@ func (r *Rubric) checkDialects(p specs.Protocol) {
 	}
 	check := func(path, key, value string) {
 		if key == "class" {
+			if r.Transport == UDP {
+				r.src.wrongAt(path, "%s", noClass)
+				return
+			}
 			if _, err := bound(value); err != nil {
 				r.src.wrongAt(path, "%s", err)
 			}
@@ -156,13 +163,18 @@ func bound(class string) (int, error) {
 	return 0, fmt.Errorf("%q is no class: write serial, pool:N (as in pool:4) or concurrent", class)
 }
 
+// noClass says why nobody is of a class over datagrams.
+const noClass = "a class is about connections, and datagrams have none: leave it out"
+
 // leftOut says why a requirement cannot be judged of any submission; empty when
 // it can.
 func (r *Rubric) leftOut(s specs.Spec) string {
 	value, declared := r.Dialect[s.DialectKey]
 	switch {
-	case s.Datagrams:
-		return "is about datagrams; a submission is reached over connections"
+	case s.Datagrams && r.Transport != UDP:
+		return "is about datagrams; a submission is reached over connections, unless the rubric says transport: udp"
+	case !s.Datagrams && r.Transport == UDP:
+		return "is about connections; the rubric says transport: udp"
 	case s.DialectKey != "" && declared && value != s.DialectValue:
 		return fmt.Sprintf("belongs to the dialect %s=%s; the rubric declares %s", s.DialectKey, s.DialectValue, value)
 	}
@@ -269,6 +281,9 @@ func (r *Rubric) find(c Catalogue, p specs.Protocol, path string, g Group) Item 
 		item.steps = nil
 	}
 	r.weigh(c, path, &item)
+	if r.Transport == UDP && g.Class != "" {
+		wrong(path+".class", "%s", noClass)
+	}
 	if _, declared := r.Dialect["class"]; declared && g.Class != "" {
 		owed, _ := bound(r.Dialect["class"])
 		if needed, _ := bound(g.Class); needed > owed {

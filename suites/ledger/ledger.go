@@ -66,14 +66,19 @@ type Ledger struct {
 	broken  error     // it is not known what is on the disk
 	lock    *flock.Flock
 	records []Record
+	aside   string
 }
 
 // ErrLocked says that another process has the ledger open.
 var ErrLocked = errors.New("another conform grade is writing there: wait for it, or name another --out")
 
+// Aside says what was put aside when the ledger was opened; "" is nothing.
+func (l *Ledger) Aside() string { return l.aside }
+
 // Open opens the ledger in a file, or begins one for a batch of this name. A line
-// that was being written when a process was killed is taken away; one that is
-// damaged elsewhere is an error that says where.
+// that was being written when a process was killed is taken away. Where others are
+// damaged, the file as it was is put aside, and the lines that are whole stay: what
+// the others said is to be done again.
 func Open(path, batch string) (*Ledger, error) {
 	lock := flock.New(path + ".lock")
 	if got, err := lock.TryLock(); err != nil {
@@ -100,61 +105,98 @@ func Read(path string) ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, records, _, err := parse(data)
+	p, err := parse(data)
+	if err == nil && len(p.damaged) > 0 {
+		err = fmt.Errorf("%s: run conform grade on that folder again, which mends it", p.says())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return records, nil
+	return p.records, nil
 }
 
-// parse reads whole lines. whole is how many bytes they have.
-func parse(data []byte) (h header, records []Record, whole int, err error) {
-	for number := 1; ; number++ {
-		end := bytes.IndexByte(data[whole:], '\n')
-		if end < 0 {
-			return h, records, whole, nil
-		}
-		line := data[whole : whole+end]
-		if len(line) > maxLine {
-			return h, records, whole, fmt.Errorf("line %d has %d bytes: it is no ledger of conform", number, len(line))
-		}
-		if number == 1 {
-			if err := json.Unmarshal(line, &h); err != nil || h.Schema != schema {
-				return h, records, whole, fmt.Errorf("line 1 does not say %s: it is no ledger of conform", schema)
-			}
-		} else {
-			var r Record
-			if err := json.Unmarshal(line, &r); err != nil {
-				return h, records, whole, fmt.Errorf("line %d is damaged (%w): take the line away, and its submission is graded again", number, err)
-			}
-			if !filepath.IsLocal(filepath.FromSlash(r.File)) {
-				return h, records, whole, fmt.Errorf("line %d names the file %q, which is not in this folder: take the line away, and its submission is graded again", number, r.File)
-			}
-			records = append(records, r)
-		}
-		whole += end + 1
-	}
+// parsed is what a ledger's file holds.
+type parsed struct {
+	header  header
+	records []Record
+	whole   int   // bytes of whole lines
+	damaged []int // numbers of lines
 }
+
+// says names the lines that are damaged.
+func (p parsed) says() string {
+	what, list := "line", fmt.Sprint(p.damaged[0])
+	if n := len(p.damaged); n > 1 {
+		what = "lines"
+		for _, number := range p.damaged[1:min(n, 5)] {
+			list += fmt.Sprintf(", %d", number)
+		}
+		if n > 5 {
+			list += fmt.Sprintf(" and %d more", n-5)
+		}
+		return fmt.Sprintf("%s %s are damaged", what, list)
+	}
+	return fmt.Sprintf("%s %s is damaged", what, list)
+}
+
+// parse reads whole lines. It is an error if they are no ledger's.
+func parse(data []byte) (p parsed, err error) {
+	for number := 1; ; number++ {
+		end := bytes.IndexByte(data[p.whole:], '\n')
+		if end < 0 {
+			break
+		}
+		line := data[p.whole : p.whole+end]
+		p.whole += end + 1
+		if number == 1 {
+			err := json.Unmarshal(line, &p.header)
+			if err == nil && p.header.Schema != "" && p.header.Schema != schema {
+				return p, fmt.Errorf("line 1 says %.40q and not %s: it is no ledger of this conform", p.header.Schema, schema)
+			}
+			if err != nil || p.header.Schema == "" || p.header.Batch == "" {
+				p.header = header{}
+				p.damaged = append(p.damaged, number)
+			}
+			continue
+		}
+		var r Record
+		if len(line) > maxLine || json.Unmarshal(line, &r) != nil || r.Name == "" || r.Key == "" || !filepath.IsLocal(filepath.FromSlash(r.File)) {
+			p.damaged = append(p.damaged, number)
+			continue
+		}
+		p.records = append(p.records, r)
+	}
+	if p.whole > 0 && p.header.Schema == "" && len(p.records) == 0 {
+		return p, fmt.Errorf("line 1 does not say %s: it is no ledger of conform", schema)
+	}
+	return p, nil
+}
+
+// damagedFile ends the name of a ledger that was put aside.
+const damagedFile = ".damaged"
 
 func (l *Ledger) load(batch string) error {
 	data, err := io.ReadAll(l.file)
 	if err != nil {
 		return err
 	}
-	h, records, whole, err := parse(data)
+	p, err := parse(data)
 	if err != nil {
 		return err
 	}
-	if whole < len(data) {
-		if err := l.file.Truncate(int64(whole)); err != nil {
+	if len(p.damaged) > 0 {
+		return l.mend(batch, p, data)
+	}
+	if p.whole < len(data) {
+		if err := l.file.Truncate(int64(p.whole)); err != nil {
 			return err
 		}
 	}
-	if _, err := l.file.Seek(int64(whole), io.SeekStart); err != nil {
+	if _, err := l.file.Seek(int64(p.whole), io.SeekStart); err != nil {
 		return err
 	}
-	l.Batch, l.records, l.size = h.Batch, records, int64(whole)
-	if whole > 0 {
+	l.Batch, l.records, l.size = p.header.Batch, p.records, int64(p.whole)
+	if p.whole > 0 {
 		return nil
 	}
 	l.Batch = batch
@@ -162,6 +204,50 @@ func (l *Ledger) load(batch string) error {
 		return err
 	}
 	return syncFolder(filepath.Dir(l.file.Name()))
+}
+
+// mend puts a damaged ledger aside, and goes on with a new one that has the lines
+// that are whole.
+func (l *Ledger) mend(batch string, p parsed, data []byte) error {
+	path := l.file.Name()
+	aside := path + damagedFile
+	for n := 2; ; n++ { // what an earlier one holds is not for us to take away
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			break
+		} else if err != nil {
+			return err
+		}
+		aside = fmt.Sprintf("%s%s-%d", path, damagedFile, n)
+	}
+	err := WriteFile(aside, func(w io.Writer) error { _, err := w.Write(data); return err })
+	if err != nil {
+		return err
+	}
+	if p.header.Schema == "" {
+		p.header = header{Schema: schema, Batch: batch, Began: time.Now().UTC()}
+	}
+	err = WriteFile(path, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		err := encoder.Encode(p.header)
+		for _, r := range p.records {
+			err = errors.Join(err, encoder.Encode(r))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	if l.size, err = file.Seek(0, io.SeekEnd); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	old := l.file
+	l.file, l.out, l.Batch, l.records = file, file, p.header.Batch, p.records
+	l.aside = fmt.Sprintf("%s: %s: as it was it is now %s, and what the damaged lines said is graded again", path, p.says(), aside)
+	return old.Close()
 }
 
 // write appends a line, and returns when it is on the disk. When it fails, the

@@ -97,12 +97,71 @@ func TestALedgerCutAnywhereLosesOnlyItsLastLine(t *testing.T) {
 	}
 }
 
-func TestADamagedLedgerSaysWhere(t *testing.T) {
+const (
+	head = `{"schema":"conform.ledger/v1","batch":"b"}` + "\n"
+	ann  = `{"name":"ann","key":"a","outcome":"graded","file":"g"}` + "\n"
+	bob  = `{"name":"bob","key":"b","outcome":"graded","file":"g"}` + "\n"
+)
+
+// What is damaged is put aside as it was, and all else stays.
+func TestADamagedLedgerIsPutAside(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		text, says string
+		batch      string
+		records    int
+	}{
+		"garbage":        {head + ann + "{\x00\n" + bob, "line 3 is damaged", "b", 2},
+		"several":        {head + ann + "{}\n\n" + bob, "lines 3, 4 are damaged", "b", 2},
+		"zeros":          {head + ann + strings.Repeat("\x00", 4096) + "\n" + bob + "{", "line 3 is damaged", "b", 2},
+		"a file outside": {head + strings.Replace(ann, `"g"`, `"../g"`, 1) + bob, "line 2 is damaged", "b", 1},
+		"the first line": {"{{{\n" + ann + bob, "line 1 is damaged", "new", 2},
+		"too long":       {head + strings.Repeat("x", maxLine+1) + "\n" + bob, "line 2 is damaged", "b", 1},
+	} {
+		path := filepath.Join(t.TempDir(), "ledger.jsonl")
+		if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), tc.says) || !strings.Contains(err.Error(), "run conform grade") {
+			t.Errorf("%s: who only reads is told %v", name, err)
+		}
+		l, err := Open(path, "new")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !strings.Contains(l.Aside(), tc.says) || l.Batch != tc.batch || len(l.records) != tc.records {
+			t.Errorf("%s: %q, batch %s, %d records", name, l.Aside(), l.Batch, len(l.records))
+		}
+		if err := errors.Join(l.Append(Record{Name: "carl", Key: "c", File: "g"}), l.Close()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, _ := os.ReadFile(path + damagedFile); string(left) != tc.text {
+			t.Errorf("%s: aside is %q", name, left)
+		}
+		if l, err = Open(path, "new"); err != nil || l.Aside() != "" || len(l.records) != tc.records+1 {
+			t.Fatalf("%s, opened again: %+v, %v", name, l, err)
+		}
+		l.Close()
+		// Once more: what is aside already stays.
+		if err := os.WriteFile(path, []byte(head+"?\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if l, err = Open(path, "new"); err != nil || !strings.Contains(l.Aside(), damagedFile+"-2") {
+			t.Fatalf("%s, damaged again: %+v, %v", name, l, err)
+		}
+		l.Close()
+	}
+}
+
+// What is none of ours is left alone.
+func TestWhatIsNoLedgerIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"hello\n":                               "no ledger of conform",
-		`{"schema":"conform.report/v1"}` + "\n": "no ledger of conform",
-		`{"schema":"conform.ledger/v1","batch":"b"}` + "\n{\x00\n" + `{"name":"a"}` + "\n": "line 2 is damaged",
+		"hello\n":                                       "no ledger of conform",
+		`{"schema":"conform.report/v1"}` + "\n":         "no ledger of this conform",
+		`{"schema":"conform.ledger/v2"}` + "\n" + ann:   "no ledger of this conform",
+		`[]` + "\n" + `{"name":"a"}` + "\n" + "x\ny\nz": "no ledger of conform",
 	} {
 		path := filepath.Join(t.TempDir(), "ledger.jsonl")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -39,6 +39,10 @@ type Options struct {
 	Attempts int           // how often a job is handed out at most; 0 is DefaultAttempts
 
 	Log *slog.Logger // what goes wrong and mends itself; nil is nowhere
+
+	// Room, if the server is our own, says why it may not take so many bytes: it
+	// is silent when its disk is full.
+	Room func(bytes int64) error
 }
 
 const (
@@ -220,7 +224,11 @@ func (q *Queue) stream(ctx context.Context, config jetstream.StreamConfig) (s je
 	if err != nil {
 		return nil, err
 	}
-	if have := s.CachedInfo().Config; have.Replicas < config.Replicas {
+	if have := s.CachedInfo().Config; !slices.Equal(have.Subjects, config.Subjects) || have.Retention != config.Retention || have.Discard != config.Discard ||
+		max(0, have.MaxMsgsPerSubject) != config.MaxMsgsPerSubject || have.DiscardNewPerSubject != config.DiscardNewPerSubject {
+		// It would hand out twice, or keep nothing.
+		return nil, fmt.Errorf("its stream %s is none of this conform: end what uses it and take it away, as by nats stream rm %s, or use another account", config.Name, config.Name)
+	} else if have.Replicas < config.Replicas {
 		have.Replicas = config.Replicas
 		asking, answered := context.WithTimeout(ctx, request)
 		defer answered()
@@ -266,6 +274,9 @@ func (q *Queue) insist(ctx context.Context, limit time.Duration, do func(context
 		if err == nil || !passing(err) || ctx.Err() != nil || time.Now().After(until) {
 			return err
 		}
+		if err := q.Room(0); err != nil {
+			return err
+		}
 		q.options.Log.Info("the queue is asked again", "error", err)
 		select {
 		case <-ctx.Done():
@@ -273,6 +284,15 @@ func (q *Queue) insist(ctx context.Context, limit time.Duration, do func(context
 		case <-time.After(wait):
 		}
 	}
+}
+
+// Room says why the queue may not take so many bytes, if that is known. Nothing is
+// known of a server elsewhere, which has limits of its own to say so.
+func (q *Queue) Room(bytes int64) error {
+	if q.options.Room == nil {
+		return nil
+	}
+	return q.options.Room(bytes)
 }
 
 // passing says whether an error is of a server that is away, or of a cluster that
@@ -303,9 +323,9 @@ func refused(err error) bool {
 }
 
 // publish puts a message in. It says false if there is one under the subject.
-func (q *Queue) publish(ctx context.Context, subject string, data []byte) (bool, error) {
+func (q *Queue) publish(ctx context.Context, m *nats.Msg) (bool, error) {
 	err := q.insist(ctx, request, func(ctx context.Context) error {
-		_, err := q.js.Publish(ctx, subject, data)
+		_, err := q.js.PublishMsg(ctx, m)
 		return err
 	})
 	if refused(err) {
@@ -369,8 +389,11 @@ func (b *Batch) Put(ctx context.Context, name string, open func() (io.ReadCloser
 	}
 	until := time.Now().Add(patience)
 	for limit := request; ; limit = min(2*limit, transfer) {
-		err := b.put(ctx, limit, name, open)
+		bytes, err := b.put(ctx, limit, name, open)
 		if err == nil || !passing(err) || ctx.Err() != nil || limit == transfer && time.Now().After(until) {
+			return err
+		}
+		if err := b.q.Room(bytes); err != nil {
 			return err
 		}
 		b.q.options.Log.Info("it is sent again", "name", name, "error", err)
@@ -382,16 +405,30 @@ func (b *Batch) Put(ctx context.Context, name string, open func() (io.ReadCloser
 	}
 }
 
-func (b *Batch) put(ctx context.Context, limit time.Duration, name string, open func() (io.ReadCloser, error)) error {
+// put stores a thing, and says how many bytes of it were sent.
+func (b *Batch) put(ctx context.Context, limit time.Duration, name string, open func() (io.ReadCloser, error)) (sent int64, err error) {
 	ctx, enough := context.WithTimeout(ctx, limit)
 	defer enough()
 	from, err := open()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer from.Close()
-	_, err = b.store.Put(ctx, jetstream.ObjectMeta{Name: name}, from)
-	return err
+	c := &counting{Reader: from}
+	_, err = b.store.Put(ctx, jetstream.ObjectMeta{Name: name}, c)
+	return c.n, err
+}
+
+// counting counts what is read.
+type counting struct {
+	io.Reader
+	n int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // ErrGone says that a thing is not in the store: its batch is over.
@@ -455,7 +492,7 @@ func (b *Batch) Delete(ctx context.Context, name string) error {
 
 // Submit puts a job in. If it is there already, or being done, nothing happens.
 func (b *Batch) Submit(ctx context.Context, key string, job []byte) error {
-	_, err := b.q.publish(ctx, workSubject(b.kind, b.id, key), job)
+	_, err := b.q.publish(ctx, &nats.Msg{Subject: workSubject(b.kind, b.id, key), Data: job})
 	return err
 }
 

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,23 +156,68 @@ func TestAFaultOfTheMachineIsTriedAgainAndThenFinal(t *testing.T) {
 	}
 }
 
+// leaves works until it has a job, and leaves then.
+func leaves(t *testing.T, q *Queue) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	err := q.Work(ctx, Worker{Name: "leaves", Kinds: []string{kind}}, func(ctx context.Context, _ Job) ([]byte, error) {
+		leave()
+		return nil, ctx.Err()
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+// Machines are wanted elsewhere more often than a job may be tried: that is not the
+// job's doing.
 func TestAWorkerThatLeavesGivesItsJobBack(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	b := begin(t, connect(t, s.URL), "b1")
 	submit(t, b, 1)
-	ctx, leave := context.WithCancel(t.Context())
-	first := connect(t, s.URL)
-	if err := first.Work(ctx, Worker{Name: "first", Kinds: []string{kind}}, func(ctx context.Context, _ Job) ([]byte, error) {
-		leave()
-		return nil, ctx.Err()
-	}); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
+	for range 6 {
+		leaves(t, connect(t, s.URL))
 	}
 	began := time.Now()
 	work(t, connect(t, s.URL), func(context.Context, Job) ([]byte, error) { return []byte("x"), nil })
-	collect(t, b, 1, 10*time.Second)
+	if r := collect(t, b, 1, 10*time.Second)["k0"]; string(r.Data) != "x" || r.Attempts != 1 {
+		t.Errorf("%+v", r)
+	}
 	t.Logf("taken over after %s", time.Since(began))
+}
+
+// What takes workers down does so no more often since some have left in between.
+func TestAJobThatWasGivenBackIsGivenUpAllTheSame(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q := connect(t, s.URL)
+	b := begin(t, q, "b1")
+	submit(t, b, 1)
+	var runs atomic.Int64
+	dies := func() {
+		ctx, die := context.WithCancel(t.Context())
+		defer die()
+		receipt, silent := "", connect(t, s.URL)
+		_ = silent.Work(ctx, Worker{Name: "dies", Kinds: []string{kind}, Holds: func(r string) { receipt = cmp.Or(r, receipt) }}, func(context.Context, Job) ([]byte, error) {
+			runs.Add(1)
+			silent.Close() // no word of it arrives any more
+			die()
+			return nil, errors.New("dead")
+		})
+		if err := q.Release(receipt); err != nil { // by whoever sees it die
+			t.Error(err)
+		}
+	}
+	dies()
+	dies()
+	leaves(t, connect(t, s.URL))
+	dies()
+	work(t, connect(t, s.URL), func(context.Context, Job) ([]byte, error) { runs.Add(1); return []byte("x"), nil })
+	if r := collect(t, b, 1, 10*time.Second)["k0"]; r.Failed != "3 workers took it and were not heard of again" || r.Attempts != 3 || runs.Load() != 3 {
+		t.Errorf("%+v after %d runs", r, runs.Load())
+	}
 }
 
 // Whoever sees a worker die need not wait for its lease to end.
@@ -340,6 +386,38 @@ func TestJobsThatAreLostOrStuckAreFound(t *testing.T) {
 	}
 	submit(t, b, 2)
 	collect(t, b, 2, 10*time.Second)
+}
+
+// A queue that somebody else made, or another version, is not used as if it were
+// ours.
+func TestAQueueOfAnotherKindIsRefused(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	q := connect(t, s.URL)
+	for _, name := range []string{workStream, resultStream} {
+		info, err := q.js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, other := info.CachedInfo().Config, info.CachedInfo().Config
+		other.Retention, other.DiscardNewPerSubject, other.MaxMsgsPerSubject = jetstream.LimitsPolicy, false, 7
+		if err := q.js.DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.js.CreateStream(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Connect(t.Context(), Options{Access: Access{URL: s.URL}}); err == nil || !strings.Contains(err.Error(), "nats stream rm "+name) {
+			t.Errorf("error %v", err)
+		}
+		if err := q.js.DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.js.CreateStream(t.Context(), ours); err != nil {
+			t.Fatal(err)
+		}
+		connect(t, s.URL)
+	}
 }
 
 func TestOnlyWhoHasTheTokenIsServed(t *testing.T) {

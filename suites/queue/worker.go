@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,7 +160,7 @@ func (q *Queue) workOnce(ctx context.Context, consumer jetstream.Consumer, w Wor
 	for m := range messages.Messages() {
 		got = true
 		if ctx.Err() != nil {
-			_ = m.Nak()
+			q.giveBack(ctx, m)
 			continue
 		}
 		if w.Holds != nil {
@@ -202,7 +203,7 @@ func (q *Queue) finish(ctx context.Context, batch, key string, o outcome) error 
 	if err != nil {
 		return err
 	}
-	_, err = q.publish(ctx, resultSubject(batch, key), data)
+	_, err = q.publish(ctx, &nats.Msg{Subject: resultSubject(batch, key), Data: data})
 	return err
 }
 
@@ -215,8 +216,8 @@ func (q *Queue) handle(ctx context.Context, m jetstream.Msg, worker string, do f
 		_ = m.Term()
 		return
 	}
-	attempt := int(meta.NumDelivered)
-	if attempt > 1 {
+	attempt := before(m.Headers()) + int(meta.NumDelivered)
+	if attempt > 1 || m.Headers().Get(givenBack) != "" {
 		// The one before may have been lost between its result and its word.
 		err := q.insist(ctx, request, func(ctx context.Context) error {
 			_, err := q.results.GetLastMsgForSubject(ctx, resultSubject(batchID, key))
@@ -227,10 +228,20 @@ func (q *Queue) handle(ctx context.Context, m jetstream.Msg, worker string, do f
 			return
 		}
 	}
+	if attempt > q.options.Attempts { // the server counts from when it was given back
+		if err := q.finish(ctx, batchID, key, outcome{Failed: lostWorkers(attempt - 1), Attempts: attempt - 1}); err == nil {
+			_ = m.DoubleAck(ctx)
+		}
+		return
+	}
 	batch, err := q.existing(ctx, batchID)
 	if err != nil {
 		if errors.Is(err, ErrGone) {
 			_ = m.Term()
+			return
+		}
+		if ctx.Err() != nil {
+			q.giveBack(ctx, m)
 			return
 		}
 		log.Warn("a batch cannot be opened", "error", err)
@@ -245,12 +256,17 @@ func (q *Queue) handle(ctx context.Context, m jetstream.Msg, worker string, do f
 		_ = m.Term()
 		return
 	case err != nil && ctx.Err() != nil:
-		_ = m.Nak() // we are leaving: it is another's at once
+		q.giveBack(ctx, m)
 		return
 	case err != nil && attempt < q.options.Attempts:
 		log.Warn("a job is tried again", "attempt", attempt, "error", err)
 		_ = m.NakWithDelay(time.Duration(attempt) * time.Second)
 		return
+	}
+	// What is done is done, even if we are to leave.
+	ctx, told := context.WithTimeout(context.WithoutCancel(ctx), patience+2*request)
+	defer told()
+	switch {
 	case err != nil:
 		err = q.finish(ctx, batchID, key, outcome{Failed: err.Error(), Attempts: attempt, Worker: worker})
 	default:
@@ -262,6 +278,46 @@ func (q *Queue) handle(ctx context.Context, m jetstream.Msg, worker string, do f
 	}
 	if err := q.insist(ctx, request, func(ctx context.Context) error { return m.DoubleAck(ctx) }); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
 		log.Warn("a result was told, and the job cannot be taken out", "error", err)
+	}
+}
+
+// Headers of a job that was given back.
+const (
+	givenBack = "Conform-Given-Back" // how often
+	used      = "Conform-Attempts"   // how many attempts it has used up all the same
+)
+
+// before is how many attempts a job used up before it was given back.
+func before(h nats.Header) int {
+	n, err := strconv.Atoi(h.Get(used))
+	if err != nil {
+		return 0
+	}
+	return max(0, n)
+}
+
+// giveBack makes a job another's at once, since we leave. That is not the job's
+// doing and costs it no attempt, which the server counts with each time that it
+// hands it out: it goes in anew. Should we die in between, the coordinator misses
+// it.
+func (q *Queue) giveBack(ctx context.Context, m jetstream.Msg) {
+	ctx, enough := context.WithTimeout(context.WithoutCancel(ctx), 2*request)
+	defer enough()
+	meta, err := m.Metadata()
+	if err == nil {
+		err = m.DoubleAck(ctx)
+	}
+	if err != nil {
+		_ = m.Nak()
+		return
+	}
+	times, _ := strconv.Atoi(m.Headers().Get(givenBack))
+	again := nats.NewMsg(m.Subject())
+	again.Data = m.Data()
+	again.Header.Set(givenBack, strconv.Itoa(times+1))
+	again.Header.Set(used, strconv.Itoa(before(m.Headers())+int(meta.NumDelivered)-1))
+	if _, err := q.publish(ctx, again); err != nil {
+		q.options.Log.Warn("a job that is given back is missed in a while only", "job", m.Subject(), "error", err)
 	}
 }
 
@@ -314,6 +370,10 @@ func (b *Batch) bury(ctx context.Context) {
 	}
 }
 
+func lostWorkers(n int) string {
+	return fmt.Sprintf("%d workers took it and were not heard of again", n)
+}
+
 func (b *Batch) buryOne(ctx context.Context, m jetstream.Msg) error {
 	var advisory struct {
 		Sequence   uint64 `json:"stream_seq"`
@@ -333,7 +393,8 @@ func (b *Batch) buryOne(ctx context.Context, m jetstream.Msg) error {
 		return err
 	}
 	if batch, key := keyOf(job.Subject); batch == b.id {
-		return b.Fail(ctx, key, fmt.Sprintf("%d workers took it and were not heard of again", advisory.Deliveries), advisory.Deliveries)
+		attempts := before(job.Header) + advisory.Deliveries
+		return b.Fail(ctx, key, lostWorkers(attempts), attempts)
 	}
 	return nil
 }

@@ -52,6 +52,8 @@ type htmlPage struct {
 	Legend     string // of the counts, where they are a filter
 	Counts     []htmlCount
 	Next       []htmlStep
+	Stages     []rung
+	Upward     string // what comes next of them
 	Causes     []htmlCause
 	Scale      *htmlScale
 	Map        []htmlMapped
@@ -154,6 +156,7 @@ func newHTMLPage(r *Report) *htmlPage {
 	refs := htmlRefs(r)
 	p.findings(r, refs)
 	p.steps(r, refs)
+	p.Stages, p.Upward = rungs(r), upward(r)
 	if r.Scale != nil {
 		p.Scale = newHTMLScale(r.Scale)
 	}
@@ -244,7 +247,11 @@ func (p *htmlPage) head(r *Report) {
 	for _, v := range specs.Verdicts {
 		if n := counts[v]; n > 0 {
 			sign, _ := mark(v)
-			p.Counts = append(p.Counts, htmlCount{Class: string(v), Sign: sign, Name: string(v), N: n, Means: htmlVerdicts[v], Filter: v != specs.Skipped || n > left})
+			means := htmlVerdicts[v]
+			if v == specs.Skipped && len(r.Stages) > 0 {
+				means = "of a later stage, or left out by you"
+			}
+			p.Counts = append(p.Counts, htmlCount{Class: string(v), Sign: sign, Name: string(v), N: n, Means: means, Filter: v != specs.Skipped || n > left})
 		}
 		delete(counts, v)
 	}

@@ -31,6 +31,7 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 		line("**%s**", markdownText(r.Summary.Cause, 600))
 	}
 	line("")
+	markdownStages(line, r)
 	if len(r.Results) > 0 {
 		markdownSections(line, r)
 	}
@@ -74,6 +75,21 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// markdownStages draws the ladder of a run in stages.
+func markdownStages(line func(string, ...any), r *Report) {
+	if len(r.Stages) == 0 {
+		return
+	}
+	line("| | stage | |")
+	line("|---|---|---|")
+	for _, s := range rungs(r) {
+		line("| %s | %d. %s | %s |", s.Sign, s.Number, markdownText(s.Title, 60), markdownText(s.Text, 120))
+	}
+	line("")
+	line("%s", markdownText(upward(r), 600))
+	line("")
 }
 
 // markdownSign is the sign before a result.

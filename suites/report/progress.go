@@ -15,6 +15,8 @@ type ProgressOptions struct {
 	Color    bool          //
 	Every    time.Duration // between plain lines when it is no terminal; 0 is 10 s
 	Width    int           // columns of the terminal; 0 is 80
+	Failed   string        // what is said of those that failed; empty is "failed"
+	Since    time.Time     // when it began; zero is now
 }
 
 // Progress shows how far a run has come. A run that is over soon shows nothing.
@@ -43,8 +45,9 @@ const (
 // returned, nothing else may be written to w.
 func NewProgress(w io.Writer, total int, o ProgressOptions) *Progress {
 	o.Every = max(cmp.Or(o.Every, 10*time.Second), time.Millisecond)
+	o.Failed = cmp.Or(o.Failed, "failed")
 	o.Width = max(cmp.Or(o.Width, 80), 20)
-	p := &Progress{w: w, total: total, o: o, start: time.Now(), stop: make(chan struct{}), ended: make(chan struct{})}
+	p := &Progress{w: w, total: total, o: o, start: cmp.Or(o.Since, time.Now()), stop: make(chan struct{}), ended: make(chan struct{})}
 	go p.show()
 	return p
 }
@@ -107,7 +110,7 @@ func (p *Progress) state(width int) string {
 	}
 	failures := ""
 	if failed > 0 {
-		failures = fmt.Sprintf("%d failed", failed)
+		failures = fmt.Sprintf("%d %s", failed, p.o.Failed)
 	}
 	after := fmt.Sprintf("%.1f s", time.Since(p.start).Seconds())
 

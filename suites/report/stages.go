@@ -40,18 +40,20 @@ func unmet(r *Report) *Stage {
 // maxStages bounds what a stored report can fill the screen with.
 const maxStages = 40
 
-// stages writes the ladder, and what comes next.
-func (p *page) stages(r *Report) {
+// rung is a stage as reports show it. Its title is clean.
+type rung struct {
+	Number            int
+	Sign, Title, Text string
+	Class             specs.Verdict // that it looks like
+}
+
+// rungs are the stages of a run, and what came of them in a few words.
+func rungs(r *Report) (list []rung) {
 	verdicts := map[string]Result{}
 	for _, res := range r.Results {
 		verdicts[res.ID] = res
 	}
-	shown := first(r.Stages, maxStages)
-	longest := 0
-	for _, s := range shown {
-		longest = max(longest, columns(shorten(s.Title, 40)))
-	}
-	for _, s := range shown {
+	for _, s := range first(r.Stages, maxStages) {
 		var results []Result
 		bad := 0
 		for _, id := range s.Requirements {
@@ -62,37 +64,57 @@ func (p *page) stages(r *Report) {
 				}
 			}
 		}
-		sign, c, text := "-", plain, "does not apply to this target"
+		one := rung{Number: s.Number, Sign: "-", Title: shorten(s.Title, 40), Text: "does not apply to this target", Class: specs.Unsupported}
 		counts := Count(results)
 		switch s.State {
 		case StageMet:
-			sign, c, text = "✓", green, fmt.Sprintf("%d met", counts[specs.Pass]+counts[specs.SlowPass])
+			one.Sign, one.Class, one.Text = "✓", specs.Pass, fmt.Sprintf("%d met", counts[specs.Pass]+counts[specs.SlowPass])
 			for _, v := range []specs.Verdict{specs.NonStrict, specs.Info, specs.Unsupported} {
 				if counts[v] > 0 {
-					text += ", " + tally(counts[v], v)
+					one.Text += ", " + tally(counts[v], v)
 				}
 			}
 		case StageUnmet:
-			sign, c, text = "✗", red, fmt.Sprintf("%d of %d not met", bad, len(results))
+			one.Sign, one.Class, one.Text = "✗", specs.Fail, fmt.Sprintf("%d of %d not met", bad, len(results))
 			if bad == 0 {
-				text = "not judged to its end"
+				one.Text = "not judged to its end"
 			}
 		case StageLater:
-			sign, text = "·", fmt.Sprintf("%s, not yet", count(len(results), "requirement", "requirements"))
+			one.Sign, one.Class, one.Text = "·", specs.Skipped, fmt.Sprintf("%s, not yet", count(len(results), "requirement", "requirements"))
 		}
-		title := shorten(s.Title, 40)
-		lines := wrap(text, p.width-longest-9)
-		p.marked(c, sign, fmt.Sprintf(" %2d  %s%s   %s", s.Number, title, strings.Repeat(" ", longest-columns(title)), lines[0]))
+		list = append(list, one)
+	}
+	return list
+}
+
+// upward says what comes next on the ladder, if there is one.
+func upward(r *Report) string {
+	if len(r.Stages) == 0 {
+		return ""
+	}
+	if at := unmet(r); at != nil {
+		return fmt.Sprintf("next: stage %d of %d, %s. %s", at.Number, len(r.Stages), shorten(at.Title, 80), shorten(at.Learn, maxValue))
+	}
+	return fmt.Sprintf("all %d stages are met", len(r.Stages))
+}
+
+// stages writes the ladder, and what comes next.
+func (p *page) stages(r *Report) {
+	list := rungs(r)
+	longest := 0
+	for _, s := range list {
+		longest = max(longest, columns(s.Title))
+	}
+	colours := map[specs.Verdict]colour{specs.Pass: green, specs.Fail: red}
+	for _, s := range list {
+		lines := wrap(s.Text, p.width-longest-9)
+		p.marked(colours[s.Class], s.Sign, fmt.Sprintf(" %2d  %s%s   %s", s.Number, s.Title, strings.Repeat(" ", longest-columns(s.Title)), lines[0]))
 		for _, l := range lines[1:] {
 			p.line(strings.Repeat(" ", longest+9) + l)
 		}
 	}
 	p.space()
-	if at := unmet(r); at != nil {
-		p.wrapped(fmt.Sprintf("next: stage %d of %d, %s. %s", at.Number, len(r.Stages), shorten(at.Title, 80), shorten(at.Learn, maxValue)), "      ")
-	} else {
-		p.line(fmt.Sprintf("all %d stages are met", len(r.Stages)))
-	}
+	p.wrapped(upward(r), "      ")
 }
 
 // WriteStages lists requirements in the order in which their protocols are

@@ -43,6 +43,24 @@ next: stage 3 of 4, Questions in pieces. TCP has no messages.
 			}
 		}
 	}
+	var page, text strings.Builder
+	if err := WriteHTML(&page, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteMarkdown(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`<li value="3" class="fail"><span class="sign" aria-hidden="true">✗</span> <b>Questions in pieces</b> <span>2 of 3 not met</span></li>`,
+		`<p>next: stage 3 of 4, Questions in pieces. TCP has no messages.</p>`} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	for _, want := range []string{"| ✗ | 3. Questions in pieces | 2 of 3 not met |\n", "\nnext\\: stage 3 of 4, Questions in pieces. TCP has no messages.\n"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("got\n%s\nwant %s", text.String(), want)
+		}
+	}
 	r.Stages = r.Stages[:2]
 	var b strings.Builder
 	if err := WriteTerminal(&b, r, TerminalOptions{Quiet: true}); err != nil || !strings.Contains(b.String(), "\nall 2 stages are met\n") {
