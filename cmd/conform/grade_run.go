@@ -58,7 +58,7 @@ func (f *gradeFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.due, "due", "", "when the submissions were due, as a `time`: 2026-11-21T23:59:00Z; by default as the rubric says")
 	flags.StringVar(&f.submitted, "submitted", "", "when they were handed in: a `time` for all, or a CSV file with a name and a time a line")
 	flags.StringVar(&f.tier, "require-tier", "", "do not grade where boxes cannot be of this `tier`: strict, namespaced or basic")
-	flags.StringArrayVar(&f.show, "show", nil, "let submissions read this file or folder of the machine as well, as in `/opt/jdk` (repeatable)")
+	flags.StringArrayVar(&f.show, "show", nil, "let submissions read this file or folder of the machine as well, and find its programs, as in `/opt/jdk` (repeatable)")
 	flags.StringVar(&f.shard, "shard", "", "grade only the `I/N`th part of the submissions; conform grade merge puts the parts together")
 	flags.StringArrayVar(&f.reports, "report", nil, "write `FORMAT=PATH` besides the feedback, with {name} in the path of what each submission has: "+strings.Join(gradeFormats(), ", ")+" (repeatable)")
 	queueFlags(flags, &f.queue)
@@ -150,11 +150,13 @@ func runGrade(cmd *cobra.Command, f gradeFlags, folder string) error {
 		f.jobs = runtime.NumCPU()
 	}
 	for i, path := range f.show {
-		if f.show[i], err = filepath.Abs(path); err != nil {
+		if f.show[i], err = sandbox.Showable(path); err != nil {
 			return fmt.Errorf("--show: %w", err)
 		}
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("--show: %w", err)
+	}
+	if f.jobs > 0 {
+		if err := batch.Missing(scheme.Rubric.Submission, f.show); err != nil {
+			return fmt.Errorf("--rubric %s: %w", f.rubric, err)
 		}
 	}
 	if plan.Program, err = ownDigest(); err != nil {

@@ -22,6 +22,7 @@ import (
 	"conform/specs"
 	"conform/suites/batch"
 	"conform/suites/queue"
+	"conform/suites/sandbox"
 )
 
 // queueFlags say where the queue is.
@@ -102,6 +103,9 @@ token, stand in the URL or, better, in CONFORM_QUEUE, which other users cannot s
 				if jobs == 1 {
 					s = ""
 				}
+				// Before they are started: where control groups are ours, this process
+				// makes them ready, which several at a time cannot.
+				_ = sandbox.Probe()
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d worker%s at %s\n", name, jobs, s, queue.Shown(o.URL))
 				return kitFault(superviseWorkers(ctx, cmd.ErrOrStderr(), jobs, name, folder, q, o.Access))
 			}

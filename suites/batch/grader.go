@@ -7,10 +7,12 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -194,8 +196,9 @@ func (g *Grader) build(ctx context.Context, dir string, recipe grade.Recipe) (*g
 	if result.End == sandbox.Exited && result.Status.Code == 0 {
 		return p, nil, nil
 	}
+	hint := cmp.Or(advice(result.Output.LastLines(20), g.Show), "build it with the same command at home")
 	return p, &grade.Cause{Code: "build-" + strings.ReplaceAll(string(result.End), " ", "-"), Owner: grade.OfSubmission,
-		Message: "the build command " + result.Reason, Hint: "build it with the same command at home", Output: result.Output.LastLines(20)}, nil
+		Message: "the build command " + result.Reason, Hint: hint, Output: result.Output.LastLines(20)}, nil
 }
 
 // buildDisk is how much a build may write, in bytes.
@@ -228,12 +231,16 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (run
 		run, err := suites.Run(ctx, plan, suites.Observer{})
 		var command *target.CommandError
 		var unready *sandbox.Unready
+		var without *target.UnreadyError // as above, without a box
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, context.Cause(ctx)
 		case errors.As(problem, &unready):
 			return nil, &grade.Cause{Code: unready.Code, Owner: grade.OfSubmission, Message: unready.Message,
-				Hint: startHint(rubric, recipe), Output: unready.Output}, nil
+				Hint: cmp.Or(advice(unready.Output, g.Show), startHint(rubric, recipe)), Output: unready.Output}, nil
+		case errors.As(problem, &without):
+			return nil, &grade.Cause{Code: unreadyCode(without), Owner: grade.OfSubmission, Message: without.Message,
+				Hint: cmp.Or(advice(without.Output, g.Show), startHint(rubric, recipe)), Output: without.Output}, nil
 		case errors.As(err, &command), errors.As(problem, &command):
 			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(rubric, recipe)}, nil
 		case problem != nil:
@@ -248,6 +255,19 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (run
 		runs = append(runs, run)
 	}
 	return runs, nil, nil
+}
+
+// unreadyCode is the code that it has in a box.
+func unreadyCode(e *target.UnreadyError) string {
+	switch {
+	case e.Ended:
+		return sandbox.EndedEarly
+	case e.Elsewhere:
+		return sandbox.WrongPort
+	case e.Interface:
+		return sandbox.WrongInterface
+	}
+	return sandbox.NotListening
 }
 
 // atHome has the commands that run requirements again name what is there where
@@ -273,7 +293,13 @@ func atHome(run *report.Report, rubric *grade.Rubric, recipe grade.Recipe) {
 	}
 }
 
+// compiles is what compiles before it starts.
+var compiles = regexp.MustCompile(`\b(?:go|cargo|dotnet|gradlew?|mvnw?)\b.*\b(?:run|exec)`)
+
 func startHint(rubric *grade.Rubric, recipe grade.Recipe) string {
+	if compiles.MatchString(recipe.Start) {
+		return "it is compiled each time that it is started, and a start has ten seconds: compile it with build, and start what that made"
+	}
 	listens := "listens"
 	if rubric.Transport == grade.UDP {
 		listens = "takes datagrams (UDP)"

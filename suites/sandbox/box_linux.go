@@ -93,6 +93,7 @@ func giveAway(dir string) error {
 // boxed is a program in namespaces of its own.
 type boxed struct {
 	limits  Limits
+	keep    bool // it is a build
 	cmd     *exec.Cmd
 	control *net.UnixConn
 	out     *target.Recorder
@@ -165,7 +166,7 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 	opened.add(output)
 	defer stdout.Close()
 
-	b = &boxed{limits: o.Limits, control: ours, group: group, out: target.NewRecorder(), answers: make(chan answer, 1), ended: make(chan struct{})}
+	b = &boxed{limits: o.Limits, keep: o.Keep, control: ours, group: group, out: target.NewRecorder(), answers: make(chan answer, 1), ended: make(chan struct{})}
 	b.cmd = &exec.Cmd{Path: "/proc/self/exe", Args: []string{initName}, Env: []string{"GOMAXPROCS=2", "GODEBUG=asyncpreemptoff=1"}, Dir: "/",
 		Stdin: stdin, Stdout: stdout, Stderr: stdout, ExtraFiles: []*os.File{theirs}, SysProcAttr: attributes(namespaces)}
 	if group != nil {
@@ -210,7 +211,7 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 	stdout.Close()
 
 	text, err := json.Marshal(boxConfig{Command: o.Command, Env: environment(o, boxDir, "/home", "/tmp"), Dir: o.Dir, Keep: o.Keep,
-		Show: o.Show, Limits: o.Limits, Older: o.withoutLandlock, Cgroup: group != nil})
+		Show: resolved(o.Show), Limits: o.Limits, Older: o.withoutLandlock, Cgroup: group != nil})
 	if err == nil && len(text) > packet {
 		err = &target.CommandError{Command: o.Command[0], Reason: "is too long, with its environment"}
 	}
@@ -236,6 +237,26 @@ func startBox(ctx context.Context, o Options, group *cgroup) (b *boxed, err erro
 		return nil, err
 	}
 	return b, nil
+}
+
+// resolved follows links here, where they lead somewhere. What a link stands for is
+// shown at its own place as well: programs look for their parts there.
+func resolved(paths []string) (all []shown) {
+	for _, path := range paths {
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			continue // it was there a moment ago
+		}
+		info, err := os.Stat(real)
+		if err != nil {
+			continue
+		}
+		all = append(all, shown{real, path, info.IsDir()})
+		if real != path {
+			all = append(all, shown{real, real, info.IsDir()})
+		}
+	}
+	return all
 }
 
 // problem is why a box did not start.
@@ -349,7 +370,10 @@ func (b *boxed) conclude(began time.Time) {
 		r.Reason += " (its init: " + b.cmd.ProcessState.String() + ")"
 	}
 	if len(r.Left) > 0 {
-		r.Reason += " and left behind " + strings.Join(r.Left, ", ") + " (a server must stay in the foreground)"
+		r.Reason += " and left behind " + strings.Join(r.Left, ", ")
+		if !b.keep {
+			r.Reason += " (a server must stay in the foreground)"
+		}
 	}
 	b.res = r
 	close(b.ended)

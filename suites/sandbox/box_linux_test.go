@@ -71,6 +71,25 @@ var Hostile = map[string]func([]string){
 			runtime.KeepAlive(all)
 		}
 	},
+	"hogs": func([]string) { // five, none of which is one by itself
+		for range 5 {
+			_ = exec.Command(os.Args[0], "hostile", "holds").Start()
+		}
+		time.Sleep(time.Minute)
+	},
+	"holds": func([]string) {
+		held := bytes.Repeat([]byte{1}, 32<<20)
+		time.Sleep(time.Minute)
+		runtime.KeepAlive(held)
+	},
+	"memfd": func([]string) { // memory that is in no process
+		fd, err := unix.MemfdCreate("x", 0)
+		must(err)
+		for block := make([]byte, 1<<20); ; {
+			_, err := unix.Write(fd, block)
+			must(err)
+		}
+	},
 	"unreaped": func([]string) {
 		signal.Ignore(syscall.SIGCHLD)
 		for {
@@ -168,9 +187,13 @@ var Hostile = map[string]func([]string){
 	},
 	// is a grader that is killed.
 	"grader": func(args []string) {
-		_, err := Start(context.Background(), Options{Dir: args[0], Tier: Namespaced, Command: []string{"sh", "-c", "(setsid sleep " + args[1] + " &); exec sleep " + args[1]}})
+		b, err := Start(context.Background(), Options{Dir: args[0], Tier: Tier(args[2]), Command: []string{"sh", "-c", "(setsid sleep " + args[1] + " &); exec sleep " + args[1]}})
 		must(err)
-		fmt.Println("started")
+		path := ""
+		if group := b.e.(*boxed).group; group != nil {
+			path = group.path
+		}
+		fmt.Println("started", path)
 		time.Sleep(time.Minute)
 	},
 }
@@ -186,10 +209,16 @@ func must(err error) {
 func NeedsBoxes(t *testing.T) {
 	t.Helper()
 	t.Parallel()
-	if r := Probe(); !r.Tier.Meets(Namespaced) {
+	needs(t, Namespaced)
+}
+
+// needs skips a test on a machine that cannot do a tier, and says why.
+func needs(t *testing.T, tier Tier) {
+	t.Helper()
+	if r := Probe(); !r.Tier.Meets(tier) {
 		for _, f := range r.Facts {
-			if !f.OK && f.Need == Namespaced {
-				t.Skipf("no boxes here: %s: %s (%s)", f.Name, f.Why, f.Fix)
+			if !f.OK && f.Need != "" {
+				t.Skipf("no tier %s here: %s: %s (%s)", tier, f.Name, f.Why, f.Fix)
 			}
 		}
 	}
@@ -227,6 +256,15 @@ func run(t *testing.T, o Options) Result {
 
 func TestEnds(t *testing.T) {
 	NeedsBoxes(t)
+	for _, tier := range []Tier{Namespaced, Strict} {
+		t.Run(string(tier), func(t *testing.T) {
+			needs(t, tier)
+			ends(t, tier)
+		})
+	}
+}
+
+func ends(t *testing.T, tier Tier) {
 	for _, c := range []struct {
 		name   string
 		o      func(t *testing.T) Options
@@ -241,6 +279,7 @@ func TestEnds(t *testing.T) {
 		{"too many children", func(t *testing.T) Options { return script(t, "while :; do sleep 60 & done") }, Limits{Processes: 40}, OutOfProcesses, ""},
 		{"memory hog", func(t *testing.T) Options { return In(t, "memory") }, Limits{Memory: 64 << 20}, OutOfMemory, "was ended: it used more than its 64 MiB of memory"},
 		{"memory hog on a disk of memory", func(t *testing.T) Options { return script(t, "cat /dev/zero > /dev/shm/x; sleep 60") }, Limits{Memory: 16 << 20, Disk: 256 << 20}, OutOfMemory, "was ended: it used more than its 16 MiB of memory"},
+		{"memory hogs together", func(t *testing.T) Options { return In(t, "hogs") }, Limits{Memory: 128 << 20}, OutOfMemory, "was ended: it used more than its 128 MiB of memory"},
 		{"busy", func(t *testing.T) Options { return script(t, "while :; do :; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
 		{"busy children", func(t *testing.T) Options { return script(t, "while :; do /bin/true; done") }, Limits{CPU: 200 * time.Millisecond}, OutOfCPU, "was ended: it used up its 200ms of processor time"},
 		{"busy children that nobody waits for", func(t *testing.T) Options { return In(t, "unreaped") }, Limits{CPU: 300 * time.Millisecond}, OutOfCPU, "was ended: it used up its 300ms of processor time"},
@@ -257,13 +296,13 @@ func TestEnds(t *testing.T) {
 		}, Limits{Disk: 1 << 20}, DiskFull, ""},
 		{"open files", func(t *testing.T) Options { return In(t, "files") }, Limits{OpenFiles: 20}, Exited, "exited with code 1"},
 		{"daemon", func(t *testing.T) Options {
-			return script(t, "(setsid sleep 61 > /dev/null 2>&1 &); sleep 0.1; exit 0")
+			return script(t, "(setsid sleep 61 > /dev/null 2>&1 &); until cat /proc/[0-9]*/comm 2> /dev/null | grep -qx sleep; do :; done; exit 0")
 		}, Limits{}, Exited, "exited with code 0 and left behind sleep (a server must stay in the foreground)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			o := c.o(t)
-			o.Limits = c.limits
+			o.Limits, o.Tier = c.limits, tier
 			if o.Limits.Wall == 0 {
 				o.Limits.Wall = 20 * time.Second
 			}
@@ -272,7 +311,7 @@ func TestEnds(t *testing.T) {
 			if r.End != c.end || c.reason != "" && r.Reason != c.reason {
 				t.Errorf("ended %q: %q, want %q: %q; %s", r.End, r.Reason, c.end, c.reason, r.Output.Head)
 			}
-			if r.Tier != Namespaced || r.Usage.Wall <= 0 || r.Usage.Wall > time.Since(began) {
+			if r.Tier != tier || r.Usage.Wall <= 0 || r.Usage.Wall > time.Since(began) {
 				t.Errorf("tier %q, usage %+v", r.Tier, r.Usage)
 			}
 			if c.name == "floods" && (r.Output.Dropped < 1<<20 || len(r.Output.Head) != 16<<10) {
@@ -348,6 +387,23 @@ func TestFiles(t *testing.T) {
 		if kept := err == nil; kept != keep {
 			t.Errorf("kept: %v, want %v", kept, keep)
 		}
+	}
+}
+
+// What is shown is there at its place, whatever links lead to it, and its programs
+// are found by their names.
+func TestShow(t *testing.T) {
+	NeedsBoxes(t)
+	dir := folder(t, map[string]string{"real/bin/lang": "#!/bin/sh\ncat ${0%/bin/lang}/part\n", "real/part": "works\n", "cache/README": "cached build artifacts from the Go build system"},
+		map[string]string{"link": "second", "second": "real", "up": "."})
+	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+		_ = os.Chmod(d, 0o755) // who is root is nobody in a box
+	}
+	o := script(t, "lang; cat "+dir+"/real/part; ls "+dir+"/up/second > /dev/null && echo at its place; echo $GOCACHE; touch "+dir+"/real/x 2> /dev/null || echo read-only")
+	o.Show = []string{dir + "/link", dir + "/up/second", dir + "/link/bin", "/usr/share", "/bin/sh", dir + "/cache"}
+	want := "works\nworks\nat its place\n" + dir + "/cache\nread-only\n"
+	if r := run(t, o); string(r.Output.Head) != want {
+		t.Errorf("%s: %q, want %q", r.Reason, r.Output.Head, want)
 	}
 }
 
@@ -562,7 +618,7 @@ func TestNothingSurvives(t *testing.T) {
 	t.Logf("stopped in %v: %s", time.Since(began), b.Result().Reason)
 
 	mark = "62." + strconv.Itoa(os.Getpid())
-	grader := exec.Command(self(t), "hostile", "grader", t.TempDir(), mark)
+	grader := exec.Command(self(t), "hostile", "grader", t.TempDir(), mark, string(Namespaced))
 	grader.Stderr = os.Stderr
 	if err := grader.Start(); err != nil {
 		t.Fatal(err)
@@ -651,7 +707,7 @@ func TestWithoutRoot(t *testing.T) {
 	switch {
 	case err != nil:
 		t.Errorf("%v\n%s", err, out)
-	case bytes.Contains(out, []byte("--- SKIP")):
+	case bytes.Contains(out, []byte("\n--- SKIP")): // tier strict is skipped in TestEnds
 		t.Skipf("%s", out)
 	}
 }
@@ -745,6 +801,83 @@ func TestDelegated(t *testing.T) {
 	if left, _ := filepath.Glob(scope + "/*/"); len(left) != 0 {
 		t.Errorf("%v are left", left)
 	}
+}
+
+// What the kernel counts for tier strict bounds all of a submission together, is
+// said as what it was, and is taken away with the box, also by the next one when
+// conform was killed.
+func TestStrict(t *testing.T) {
+	NeedsBoxes(t)
+	needs(t, Strict)
+	own, err := ownCgroup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("memory of no process", func(t *testing.T) {
+		t.Parallel()
+		o := In(t, "memfd")
+		o.Tier, o.Limits.Memory = Strict, 32<<20
+		r := run(t, o)
+		if r.End != OutOfMemory || r.Usage.Memory < 16<<20 || r.Usage.Memory > 32<<20 {
+			t.Errorf("%s, %+v", r.Reason, r.Usage)
+		}
+	})
+	t.Run("processes are counted", func(t *testing.T) {
+		t.Parallel()
+		o := script(t, "for i in 1 2 3 4; do sleep 0.2 & done; wait")
+		o.Tier, o.Limits.Processes = Strict, 12
+		if r := run(t, o); r.End != Exited || r.Status.Code != 0 || r.Usage.Processes < 4 || r.Usage.Processes > 12 {
+			t.Errorf("%s, %+v", r.Reason, r.Usage)
+		}
+	})
+	t.Run("goes with the box", func(t *testing.T) {
+		t.Parallel()
+		o := script(t, "(setsid sleep 60 &); sleep 60")
+		o.Tier = Strict
+		b, err := Start(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := b.e.(*boxed).group.path
+		if limit, _ := os.ReadFile(path + "/submission/pids.max"); string(limit) != "128\n" {
+			t.Errorf("pids.max is %q", limit)
+		}
+		sweep(own) // leaves alone what is in use
+		if _, err := os.Stat(path + "/submission"); err != nil {
+			t.Error(err)
+		}
+		if err := b.Stop(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s is left", path)
+		}
+	})
+	t.Run("conform is killed", func(t *testing.T) {
+		t.Parallel()
+		mark := "60." + strconv.Itoa(os.Getpid())
+		cmd := exec.Command(self(t), "hostile", "grader", t.TempDir(), mark, string(Strict))
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, 1000)
+		n, _ := out.Read(text)
+		path := strings.TrimSpace(strings.TrimPrefix(string(text[:n]), "started"))
+		if !strings.HasPrefix(path, own) {
+			t.Errorf("%q is not in %s", path, own)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		awaitProcesses(t, mark, 0)
+		sweep(own)
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s is left", path)
+		}
+	})
 }
 
 func init() {

@@ -25,7 +25,18 @@ type errNotDelegated struct{ why, fix string }
 
 func (e *errNotDelegated) Error() string { return e.why }
 
-const delegateFix = "run conform in a control group of its own: systemd-run --user --scope -p Delegate=yes conform …"
+// delegateFix is how a user gets a cgroup to limit others in.
+func delegateFix() string {
+	switch _, err := os.Stat("/run/systemd/system"); {
+	case inContainer():
+		return "the container must be allowed to write to a cgroup v2 of its own (/sys/fs/cgroup); run conform on the host otherwise"
+	case err != nil:
+		return `have root put your shell into a cgroup of yours: sudo sh -c "cd /sys/fs/cgroup && echo +memory +pids > cgroup.subtree_control && mkdir -p conform && chown -R $(id -u) conform && echo $$ > conform/cgroup.procs"`
+	case os.Getuid() == 0:
+		return "run conform in a control group of its own: systemd-run --scope -p Delegate=yes conform …"
+	}
+	return "run conform in a control group of its own: systemd-run --user --scope -p Delegate=yes conform …"
+}
 
 // hybridFix is for machines that still count by the first version.
 const hybridFix = "boot with systemd.unified_cgroup_hierarchy=1, so that the controllers are those of cgroup v2; in a container, ask for it on the host"
@@ -71,7 +82,7 @@ func cgroupMount() (string, error) {
 func delegated(own string, wanted []string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(own, "cgroup.controllers"))
 	if err != nil {
-		return "", &errNotDelegated{fmt.Sprintf("our cgroup cannot be read: %v", err), delegateFix}
+		return "", &errNotDelegated{fmt.Sprintf("our cgroup cannot be read: %v", err), delegateFix()}
 	}
 	var lacking []string
 	for _, name := range wanted {
@@ -80,7 +91,7 @@ func delegated(own string, wanted []string) (string, error) {
 		}
 	}
 	if len(lacking) > 0 {
-		fix := delegateFix
+		fix := delegateFix()
 		if _, err := os.Stat("/sys/fs/cgroup/memory/tasks"); err == nil {
 			fix = hybridFix
 		}
@@ -92,20 +103,60 @@ func delegated(own string, wanted []string) (string, error) {
 	// A cgroup that others are limited in may have no process itself.
 	leaf := filepath.Join(own, leafName)
 	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", &errNotDelegated{fmt.Sprintf("no cgroup can be made below ours: %v", errors.Unwrap(err)), delegateFix}
+		return "", &errNotDelegated{fmt.Sprintf("no cgroup can be made below ours: %v", errors.Unwrap(err)), delegateFix()}
 	}
 	if len(wanted) == 0 {
 		return own, os.Remove(leaf)
 	}
 	if err := write(leaf, "cgroup.procs", "0"); err != nil {
-		return "", &errNotDelegated{fmt.Sprintf("we cannot enter a cgroup below ours: %v", err), delegateFix}
+		return "", &errNotDelegated{fmt.Sprintf("we cannot enter a cgroup below ours: %v", err), delegateFix()}
 	}
-	if err := write(own, "cgroup.subtree_control", "+"+strings.Join(wanted, " +")); err != nil {
+	err = write(own, "cgroup.subtree_control", "+"+strings.Join(wanted, " +"))
+	for range 3 {
+		if !errors.Is(err, unix.EBUSY) || !given(own) || gather(own, leaf) != nil {
+			break
+		}
+		err = write(own, "cgroup.subtree_control", "+"+strings.Join(wanted, " +"))
+	}
+	if err != nil {
 		_ = write(own, "cgroup.procs", "0")
 		_ = os.Remove(leaf)
-		return "", &errNotDelegated{fmt.Sprintf("our cgroup cannot limit others, perhaps because it has other processes than this one: %v", err), delegateFix}
+		why := fmt.Sprintf("our cgroup cannot limit others: %v", err)
+		if errors.Is(err, unix.EBUSY) {
+			return "", &errNotDelegated{"our cgroup has other processes than conform, such as the shell that started it, and so cannot limit others",
+				delegateFix() + " (conform itself, not a script that starts it)"}
+		}
+		return "", &errNotDelegated{why, delegateFix()}
 	}
 	return own, nil
+}
+
+// given says whether this very cgroup was handed over to us, by systemd, as
+// Delegate=yes asks for, or by root: what is done with the processes in it is
+// then ours to say.
+func given(own string) bool {
+	var value [1]byte
+	if n, err := unix.Getxattr(own, "user.delegate", value[:]); err == nil && n == 1 && value[0] == '1' {
+		return true
+	}
+	var ours, above unix.Stat_t
+	me := uint32(os.Getuid())
+	return unix.Stat(own, &ours) == nil && unix.Stat(filepath.Dir(own), &above) == nil && ours.Uid == me && above.Uid != me
+}
+
+// gather moves to the leaf whatever else is in our cgroup, such as the shell
+// whose script started us: it stays within what was handed over.
+func gather(own, leaf string) error {
+	text, err := os.ReadFile(filepath.Join(own, "cgroup.procs"))
+	if err != nil {
+		return err
+	}
+	for _, pid := range strings.Fields(string(text)) {
+		if err := write(leaf, "cgroup.procs", pid); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
+	return nil
 }
 
 // leafName is the cgroup that we move to ourselves.
@@ -130,6 +181,7 @@ func write(dir, name, text string) error {
 // neither its memory nor its threads count, and no shortage in there hits it.
 type cgroup struct {
 	path           string
+	held           *os.File // path, locked for as long as we live: see sweep
 	beside, inside *os.File
 }
 
@@ -138,6 +190,7 @@ func newCgroup(l Limits) (*cgroup, error) {
 	if err != nil {
 		return nil, err
 	}
+	sweep(own)
 	g, err := makeCgroup(own, controllers)
 	if err != nil {
 		return nil, err
@@ -157,8 +210,36 @@ func newCgroup(l Limits) (*cgroup, error) {
 	return g, nil
 }
 
+// boxPrefix begins the names of the cgroups of boxes.
+const boxPrefix = "conform-"
+
+// sweep takes away the cgroups of boxes whose conform was killed. Their
+// processes have died with it; should one live on, it is ended.
+func sweep(own string) {
+	left, _ := filepath.Glob(filepath.Join(own, boxPrefix+"*"))
+	for _, path := range left {
+		held, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			(&cgroup{path: path}).remove()
+		}
+		held.Close()
+	}
+}
+
 func makeCgroup(own string, wanted []string) (g *cgroup, err error) {
-	g = &cgroup{path: filepath.Join(own, "conform-"+rand.Text()[:12])}
+	for range 3 { // one that is made anew may be swept away before it is locked
+		if g, err = makeOneCgroup(own, wanted); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return g, err
+}
+
+func makeOneCgroup(own string, wanted []string) (g *cgroup, err error) {
+	g = &cgroup{path: filepath.Join(own, boxPrefix+rand.Text()[:12])}
 	defer func() {
 		if err != nil {
 			g.remove()
@@ -167,13 +248,20 @@ func makeCgroup(own string, wanted []string) (g *cgroup, err error) {
 	if err := os.Mkdir(g.path, 0o755); err != nil {
 		return g, err
 	}
+	if g.held, err = os.Open(g.path); err != nil {
+		return g, err
+	}
+	// One that sweeps may have it for a moment, and then takes it away.
+	if err := unix.Flock(int(g.held.Fd()), unix.LOCK_EX); err != nil {
+		return g, err
+	}
 	if len(wanted) > 0 {
 		if err := write(g.path, "cgroup.subtree_control", "+"+strings.Join(wanted, " +")); err != nil {
 			return g, err
 		}
 	}
-	for name, file := range map[string]**os.File{"init": &g.beside, "submission": &g.inside} {
-		path := filepath.Join(g.path, name)
+	for i, file := range []**os.File{&g.beside, &g.inside} {
+		path := filepath.Join(g.path, parts[i])
 		if err := os.Mkdir(path, 0o755); err != nil {
 			return g, err
 		}
@@ -183,6 +271,9 @@ func makeCgroup(own string, wanted []string) (g *cgroup, err error) {
 	}
 	return g, nil
 }
+
+// parts are the cgroups in one of a box: of its init, and of the submission.
+var parts = []string{"init", "submission"}
 
 // account takes over what the kernel has counted.
 func (g *cgroup) account(r *Result, l Limits) {
@@ -226,13 +317,15 @@ func (g *cgroup) remove() {
 		return
 	}
 	_ = write(g.path, "cgroup.kill", "1")
-	for _, f := range []*os.File{g.beside, g.inside} {
+	for _, name := range parts {
+		removeEmpty(filepath.Join(g.path, name))
+	}
+	removeEmpty(g.path)
+	for _, f := range []*os.File{g.beside, g.inside, g.held} {
 		if f != nil {
-			removeEmpty(f.Name())
 			f.Close()
 		}
 	}
-	removeEmpty(g.path)
 }
 
 // removeEmpty waits a little for the processes that are being ended.

@@ -17,6 +17,10 @@ func start(_ context.Context, o Options) (engine, error) {
 
 // Probe says what this machine can do for a box: nothing, on this system.
 func Probe() Report {
-	return Report{Schema: Schema, Tier: Basic, Facts: []Fact{{Name: "Linux", Need: Namespaced, Why: "this is " + runtime.GOOS + ", which has no namespaces",
-		Fix: "grade submissions that you do not trust on Linux, also in a virtual machine"}}}
+	facts := []Fact{{Name: "Linux", Need: Namespaced, Why: "this is " + runtime.GOOS + ", which has no namespaces",
+		Fix: "grade submissions that you do not trust on Linux, also in a virtual machine"}}
+	if runtime.GOOS != "windows" { // which marks no program as one
+		facts = append(facts, toolsFact())
+	}
+	return Report{Schema: Schema, Tier: Basic, Facts: facts}
 }

@@ -55,7 +55,7 @@ func probe() Report {
 	}
 	box := Fact{Name: "a whole box", Need: Namespaced}
 	if able {
-		took, err := tryBox()
+		took, err := tryBox(Namespaced)
 		if box.OK = err == nil; err != nil {
 			box.Why, box.Fix = err.Error(), boxFix(err)
 		} else {
@@ -67,8 +67,14 @@ func probe() Report {
 	facts = append(facts, box)
 
 	group := Fact{Name: "cgroup v2, delegated", Need: Strict, OK: true}
-	if _, err := ownCgroup(); err != nil {
-		group.OK, group.Why, group.Fix = false, err.Error(), delegateFix
+	_, err := ownCgroup()
+	if err == nil && box.OK {
+		if _, err = tryBox(Strict); err == nil {
+			group.Detail = "tried with a box"
+		}
+	}
+	if err != nil {
+		group.OK, group.Why, group.Fix = false, err.Error(), delegateFix()
 		if not := (*errNotDelegated)(nil); errors.As(err, &not) {
 			group.Fix = not.fix
 		}
@@ -102,6 +108,7 @@ func probe() Report {
 		privileges.OK, privileges.Why, privileges.Fix = false, lastWords(err), "boot a kernel from 3.5 on"
 	}
 	facts = append(facts, privileges)
+	facts = append(facts, toolsFact())
 	return Report{Schema: Schema, Tier: tierOf(facts), Facts: facts}
 }
 
@@ -114,7 +121,7 @@ func tryNamespace(flag uintptr) error {
 }
 
 // tryBox starts a box whose program does nothing.
-func tryBox() (time.Duration, error) {
+func tryBox(tier Tier) (time.Duration, error) {
 	dir, err := os.MkdirTemp("", "conform-probe-")
 	if err != nil {
 		return 0, err
@@ -123,7 +130,7 @@ func tryBox() (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	began := time.Now()
-	r, err := Run(ctx, Options{Dir: dir, Command: []string{"/bin/sh", "-c", "echo > here && echo > /tmp/here"}, Tier: Namespaced})
+	r, err := Run(ctx, Options{Dir: dir, Command: []string{"/bin/sh", "-c", "echo > here && echo > /tmp/here"}, Tier: tier})
 	took := time.Since(began)
 	if err == nil && (r.End != Exited || r.Status.Code != 0) {
 		err = fmt.Errorf("the program in it %s: %s", r.Reason, strings.Join(r.Output.LastLines(1), ""))

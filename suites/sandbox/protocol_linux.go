@@ -36,10 +36,17 @@ type boxConfig struct {
 	Env     []string
 	Dir     string
 	Keep    bool
-	Show    []string
+	Show    []shown
 	Limits  Limits
 	Older   bool // Landlock is not used
 	Cgroup  bool // descriptor cgroupFD is one, which counts memory
+}
+
+// shown is a file or folder of this machine that a box shows at a place.
+type shown struct {
+	Path   string // without links
+	At     string
+	Folder bool
 }
 
 // message goes either way; which fields count follows from Op.

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	boxDir = "/submission" // where the submission's folder is in a box
-	boxID  = 1000          // user and group in a box
-)
+const boxID = 1000 // user and group in a box
 
 // system are the folders of this machine that every program needs. /bin and so
 // on are links into /usr on most.
@@ -60,14 +58,14 @@ func buildRoot(c boxConfig) error {
 		steps.mkdir(to, 0o755)
 		steps.mount("/data/"+from, to, "", unix.MS_BIND, "")
 	}
-	for _, path := range c.Show {
-		steps.same(path)
-	}
 	for _, path := range []string{"/new/run", "/new/var", "/new/proc", "/new" + boxDir} {
 		steps.mkdir(path, 0o755)
 	}
 	steps.link("../tmp", "/new/var/tmp")
 	steps.link("../run", "/new/var/run")
+	for i, s := range c.Show {
+		steps.show(s, c.Show[:i])
+	}
 	steps.mount("proc", "/new/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	steps.submission(c)
 	steps.do("make the box's root read-only", unix.MountSetattr(unix.AT_FDCWD, "/new", 0, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}))
@@ -149,12 +147,44 @@ func (b *builder) same(path string) {
 	default:
 		b.file(here, "")
 	}
-	b.mount(old, here, "", unix.MS_BIND|unix.MS_REC, "")
+	b.bind(path, path)
+}
+
+// bind shows a path of this machine at a place that is there.
+func (b *builder) bind(path, at string) {
+	here := "/new" + at
+	b.mount("/old"+path, here, "", unix.MS_BIND|unix.MS_REC, "")
 	if b.err == nil {
 		b.do("make "+path+" read-only", unix.MountSetattr(unix.AT_FDCWD, here, unix.AT_RECURSIVE,
 			&unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}))
 	}
 }
+
+// show shows what the caller asked for, unless it is there already: what is
+// read-only has no place for it.
+func (b *builder) show(s shown, before []shown) {
+	for _, path := range system {
+		if in(s.At, path) {
+			return
+		}
+	}
+	for _, other := range before {
+		if in(s.At, other.At) {
+			return
+		}
+	}
+	here := "/new" + s.At
+	b.mkdir(filepath.Dir(here), 0o755)
+	if s.Folder {
+		b.mkdir(here, 0o755)
+	} else {
+		b.file(here, "")
+	}
+	b.bind(s.Path, s.At)
+}
+
+// in says whether a path is another or below it.
+func in(path, other string) bool { return path == other || strings.HasPrefix(path, other+"/") }
 
 func (b *builder) etc() {
 	b.mkdir("/new/etc", 0o755)

@@ -94,7 +94,8 @@ type Options struct {
 	// and PWD, which it goes before. Nothing of ours is in it.
 	Env []string
 	// Show are files and folders of this machine that the program may read
-	// besides /usr and a few of /etc, such as the compilers in /opt.
+	// besides /usr and a few of /etc, such as the compilers in /opt. Programs in
+	// them, or in a bin of theirs, are in its PATH.
 	Show []string
 	// Keep writes through to Dir, for a build. Otherwise what the program
 	// writes there is gone with the box, and each start finds Dir as it was.
@@ -222,11 +223,8 @@ func (o Options) complete() (Options, error) {
 	o.Limits = o.Limits.complete()
 	o.Show = slices.Clone(o.Show)
 	for i, path := range o.Show {
-		if o.Show[i], err = filepath.Abs(path); err != nil {
+		if o.Show[i], err = Showable(path); err != nil {
 			return o, err
-		}
-		if _, err := os.Stat(path); err != nil {
-			return o, fmt.Errorf("what is to be shown in the box is not there: %w", err)
 		}
 	}
 	if o.Tier == "" {
@@ -422,8 +420,14 @@ func size(n int64) string {
 // environment is the whole environment of a program. No name is in it twice:
 // which one counts then would be up to the reader.
 func environment(o Options, dir, home, tmp string) []string {
-	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	env := []string{"PATH=" + searchPath(o.Show),
 		"HOME=" + home, "TMPDIR=" + tmp, "LANG=C.UTF-8", "PWD=" + dir}
+	for _, path := range o.Show {
+		if isGoCache(path) {
+			env = append(env, "GOCACHE="+path)
+			break
+		}
+	}
 	for _, given := range o.Env {
 		name, _, _ := strings.Cut(given, "=")
 		env = slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") })
