@@ -347,3 +347,24 @@ func TestSpecsDoNotImportGinkgo(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What follows the last answer of a case is seen though it comes in a write of its
+// own, a moment later.
+func TestAddedByAnotherWrite(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	env := target(t, says("Ugly.", func(c net.Conn) {
+		time.Sleep(2 * time.Millisecond)
+		c.Write([]byte("\n"))
+		stay(c)
+	}))
+	env.Timing.Gap = 100 * time.Millisecond
+	spec := specs.Requirement("zen/answers/beautiful", specs.Must, "", "", func(c *specs.Case) {
+		client := c.Dial()
+		client.Send("Beautiful is better than?")
+		client.Expect("Ugly.")
+	})
+	r := specs.Run(t.Context(), spec, env)
+	g.Expect(r.Verdict).To(Equal(specs.Fail))
+	g.Expect(r.Reason.Code).To(Equal(specs.ExtraBytes))
+}

@@ -454,6 +454,15 @@ func (p *pool) confirm(ctx context.Context, j *job) {
 		factor = retryFactor
 	}
 	first := j.result
+	if first.Waited && !s.silent() || !first.Waited && p.workers == 1 {
+		// Nothing else runs now, and what others have left in the server is no doing
+		// of this requirement. Where several run at a time, what was said wrong may
+		// be the doing of those beside it anyway.
+		if s.afresh(ctx, j.spec, first.Waited); s.dead() != "" {
+			p.finish(j)
+			return
+		}
+	}
 	s.alone.RLock() // others may be confirmed beside it
 	p.execute(ctx, j, factor, false)
 	s.alone.RUnlock()
@@ -505,8 +514,8 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		return
 	}
 	switch {
-	case failed(j.result.Verdict) && (!alive || restarted):
-		p.finish(j) // the server's death confirms it
+	case failed(j.result.Verdict) && (!alive || restarted) && !(restarted && s.hung && j.result.Waited && !s.silent()):
+		p.finish(j) // the server's death confirms it, and no impatience
 	case !failed(j.result.Verdict) && (!alive || restarted):
 		// Its own requirement was met, but nobody is served any more.
 		message := s.dead()

@@ -104,9 +104,8 @@ func (s *session) unprofiled(ctx context.Context) string {
 // profile makes the profile of one session.
 func (s *session) profile(ctx context.Context, results map[string]*job) {
 	p, result := s.probe(ctx, 0)
-	if s.process != nil && result.Verdict == specs.Pass && p.found() && s.serves.Class == specs.Concurrent && !s.exited() && s.process.Restart(ctx) == nil {
+	if s.process != nil && result.Verdict == specs.Pass && p.found() && s.serves.Class == specs.Concurrent && !s.exited() && s.restart(ctx) == nil {
 		// What it has kept of all the clients of the run may have taken the room.
-		s.address.Address = s.process.Address()
 		if again, second := s.probe(ctx, p.bound); second.Verdict == specs.Pass {
 			p, result = again, second
 		}

@@ -440,7 +440,7 @@ func (r *run) conclude(ctx context.Context) {
 		}
 		rep.Target.Exits = append(rep.Target.Exits, s.exits...)
 		if s.process != nil {
-			out := s.process.Output()
+			out := s.wrote.Then(s.process.Output())
 			rep.Target.Output = &report.Output{Head: string(out.Head), Tail: string(out.Tail), Dropped: out.Dropped}
 		}
 	}

@@ -3,6 +3,7 @@ package suites_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -38,6 +39,12 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // or each child lasts a second longer under the race detector
+	if !raceEnabled {
+		// Nearly all of these tests wait. Ginkgo ends a run that was given go test -parallel, and does not see this.
+		if err := flag.Lookup("test.parallel").Value.Set("4"); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 
@@ -150,8 +157,21 @@ func not(r *report.Report, verdicts ...specs.Verdict) (all []string) {
 
 func TestReferenceIsConformantUnderStrict(t *testing.T) {
 	t.Parallel()
-	r := run(t, suites.Plan{Strict: true})
-	if bad := not(r, specs.Pass, specs.Info, specs.Unsupported); bad != nil || r.Summary.Headline != "conformant" || r.Summary.ExitCode != 0 {
+	plan, headline := suites.Plan{Strict: true}, "conformant"
+	allowed := []specs.Verdict{specs.Pass, specs.Info, specs.Unsupported}
+	if raceEnabled {
+		// Many megabytes take the race detector a minute, and take the paths that a few bytes take.
+		for _, p := range suites.Protocols() {
+			for _, s := range p.Specs() {
+				if s.Heavy {
+					plan.Skip = append(plan.Skip, s.ID)
+				}
+			}
+		}
+		headline, allowed = "incomplete", append(allowed, specs.Skipped)
+	}
+	r := run(t, plan)
+	if bad := not(r, allowed...); bad != nil || r.Summary.Headline != headline || r.Summary.ExitCode != 0 {
 		t.Errorf("%s, exit %d: %s", r.Summary.Headline, r.Summary.ExitCode, strings.Join(bad, "\n"))
 	}
 	if again := run(t, suites.Plan{Protocol: "zen", Seed: r.Run.Seed}); again.Summary.Headline != "conformant" {

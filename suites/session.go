@@ -73,6 +73,10 @@ type session struct {
 	healthy time.Time // when the server was last seen to serve
 	cause   string    // why it is dead; empty while it lives
 	exits   []report.Exit
+	wrote   target.Output // before it was started again
+	renewed time.Duration // what starting it afresh has taken
+	hung    bool          // it was there still when it was started again for serving nobody
+	strange bool          // it does not welcome a client when nobody was served before either
 }
 
 const (
@@ -83,6 +87,10 @@ const (
 	quietFloor  = 80 * time.Millisecond
 	gapFloor    = 4 * time.Millisecond
 	leaveFloor  = 200 * time.Millisecond
+
+	// mostRenewing is how long starting a server afresh may take in a run, all
+	// together: one that is slow to start must not run out of time for it.
+	mostRenewing = time.Minute
 
 	// dying is how long a server may take to die of what has been done to it.
 	dying = 25 * time.Millisecond
@@ -457,21 +465,66 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 	case <-ctx.Done():
 	}
 	exit := report.Exit{Status: "stopped serving (" + problem + ")", During: during, Output: s.process.Output().LastLines(8)}
-	if how, ok := s.howExited(); ok {
+	how, ended := s.howExited()
+	if ended {
 		exit.Status = how
 	}
+	s.hung = !ended
 	s.mu.Lock()
 	s.exits = append(s.exits, exit)
 	s.mu.Unlock()
-	if err := s.process.Restart(ctx); err != nil {
+	if err := s.restart(ctx); err != nil {
 		s.kill(fmt.Sprintf("the server stopped serving during %s (%s) and could not be started again: %s", during, exit.Status, firstLine(err)))
 		return false, false
+	}
+	return true, true
+}
+
+// restart starts the server again that conform has started.
+func (s *session) restart(ctx context.Context) error {
+	s.wrote = s.wrote.Then(s.process.Output())
+	if err := s.process.Restart(ctx); err != nil {
+		return err
 	}
 	s.address.Address = s.process.Address()
 	s.mu.Lock()
 	s.healthy = time.Now()
 	s.mu.Unlock()
-	return true, true
+	return nil
+}
+
+// afresh starts a server again that does not welcome a new client any more, or that
+// was waited for in vain, so that nothing of what earlier clients have left in it is
+// laid at the door of the next requirement. It does so with one in a box, where its
+// port is free at once. It must be called alone.
+func (s *session) afresh(ctx context.Context, next specs.Spec, waited bool) {
+	boxed, _ := s.process.(interface{ Boxed() bool })
+	switch {
+	case boxed == nil || !boxed.Boxed() || s.dead() != "" || ctx.Err() != nil || s.renewed > mostRenewing:
+		return
+	case !waited && (s.strange || s.welcomes(ctx)):
+		return
+	}
+	began := time.Now()
+	err := s.restart(ctx)
+	s.renewed += time.Since(began)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.kill(fmt.Sprintf("the server could not be started again for %s: %s", next.ID, firstLine(err)))
+	case !waited:
+		s.strange = !s.welcomes(ctx)
+	}
+}
+
+// welcomes says whether a new client is served as the protocol wants it.
+func (s *session) welcomes(ctx context.Context) bool {
+	r := s.ask(ctx, s.timing, func(c *specs.Case) {
+		client := c.Dial()
+		s.protocol.Hello(client)
+		client.Leave()
+	})
+	return r.Verdict == specs.Pass || r.Verdict == specs.Info
 }
 
 func firstLine(err error) string {

@@ -27,33 +27,48 @@ var rightZen = []entry{
 
 // Mistakes that students make.
 var wrongZen = []entry{
+	// What comes in one read is right, and what comes in pieces is not: a question that is cut, a line end that
+	// is sent for itself, a mebibyte, and the part of a question that the client's end leaves.
 	{name: "read-is-a-message-py", base: "zen.py", edits: []string{
 		"*questions, rest = bytearray(rest).split(b\"?\")\n                    for question in questions:\n                        client.sendall(answer(bytes(question)))",
-		"pass\n                client.sendall(answer(bytes(data).removesuffix(b\"?\")))"}, lost: "framing 4.44, messages 8, end-of-input 8.57, together 7, any-order 0"},
-	{name: "one-at-a-time-py", base: "zen.py", edits: []string{"threading.Thread(target=converse, args=(client,), daemon=True).start()", "converse(client)"}, lost: "together 0, many 0"},
-	{name: "one-at-a-time-go", base: "zen.go", edits: []string{"go converse(conn)", "converse(conn)"}, lost: "together 0, many 0"},
+		"pass\n                client.sendall(answer(bytes(data).removesuffix(b\"?\")))"}, breaks: "framing/* !framing/no-greeting !framing/two-questions-at-once messages/one-mebibyte end-of-input/partial-question concurrency/partial-* concurrency/slow-sender concurrency/any-order*", daily: true},
+	// Those who wait their turn are served.
+	{name: "one-at-a-time-py", base: "zen.py", edits: []string{"threading.Thread(target=converse, args=(client,), daemon=True).start()", "converse(client)"}, serves: 1, breaks: "concurrency/* !concurrency/queued-client !concurrency/churn !concurrency/any-order*"},
+	{name: "one-at-a-time-go", base: "zen.go", edits: []string{"go converse(conn)", "converse(conn)"}, serves: 1, breaks: "concurrency/* !concurrency/queued-client !concurrency/churn !concurrency/any-order*"},
+	// What needs three clients or more.
 	{name: "two-at-a-time-py", base: "zen.py", edits: []string{
 		"    while True:\n        client, _ = server.accept()\n        threading.Thread(target=converse, args=(client,), daemon=True).start()",
-		"    from concurrent.futures import ThreadPoolExecutor\n    with ThreadPoolExecutor(2) as pool:\n        while True:\n            client, _ = server.accept()\n            pool.submit(converse, client)"}, lost: "together 0, many 0"},
+		"    from concurrent.futures import ThreadPoolExecutor\n    with ThreadPoolExecutor(2) as pool:\n        while True:\n            client, _ = server.accept()\n            pool.submit(converse, client)"}, serves: 2, breaks: "concurrency/four-clients concurrency/answers-to-the-asker concurrency/partial-* concurrency/one-leaves concurrency/idle-clients concurrency/burst concurrency/busy-clients concurrency/slow-sender"},
+	// The first one is the look whether anybody is there.
 	{name: "first-connection-only-py", base: "zen.py", edits: []string{
 		"    while True:\n        client, _ = server.accept()\n        threading.Thread(target=converse, args=(client,), daemon=True).start()",
-		"    client, _ = server.accept()\n    converse(client)\n    threading.Event().wait()"}, lost: "first 0, answers 0, details 0, framing 0, messages 0, end-of-input 0, robustness 0, together 0, many 0, any-order 0"},
-	{name: "waits-after-the-end-js", base: "zen.js", edits: []string{`socket.on("end", () => socket.end());`, ""}, lost: "end-of-input 7.14"},
-	{name: "wrong-bytes-py", base: "zen.py", edits: []string{`b"Complex."`, `b"Complicated."`}, lost: "first 0, answers 10, framing 15.56, end-of-input 1.43, robustness 0, together 0, many 0, any-order 0"},
-	{name: "line-end-added-js", base: "zen.js", edits: []string{`socket.write(answers.get(question) ?? "Error: unknown aphorism.")`, `socket.write((answers.get(question) ?? "Error: unknown aphorism.") + "\n")`}, lost: "first 0, answers 0, details 0, framing 0, messages 0, end-of-input 0, robustness 0, together 0, many 1.67, any-order 0"},
-	{name: "any-case-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.capitalize(),"}, lost: "details 3.75"},
-	{name: "strips-blanks-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.strip(),"}, lost: "details 3.75, framing 13.33"},
-	{name: "closes-after-the-answer-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "client.sendall(answer(bytes(question)))\n                    return"}, lost: "answers 2.5, details 2.5, framing 6.67, messages 4, end-of-input 2.86, robustness 0, together 2, many 3.33, any-order 0"},
-	{name: "greets-go", base: "zen.go", edits: []string{"	in := bufio.NewReader(conn)\n", "	in := bufio.NewReader(conn)\n	io.WriteString(conn, \"Hello.\")\n"}, lost: "first 0, answers 0, details 0, framing 0, messages 0, end-of-input 0, robustness 0, together 0, many 0, any-order 0"},
-	{name: "shared-buffer-py", base: "zen.py", edits: []string{"def converse(client):\n    try:", "rest = bytearray()\n\n\ndef converse(client):\n    global rest\n    try:", "            rest = bytearray()\n", ""}, lost: "answers 12.5, end-of-input 7.14, robustness 5, together 6, any-order 0"},
+		"    client, _ = server.accept()\n    converse(client)\n    threading.Event().wait()"}, breaks: "*/*"},
+	{name: "waits-after-the-end-js", base: "zen.js", edits: []string{`socket.on("end", () => socket.end());`, ""}, breaks: "end-of-input/closes end-of-input/answers-then-closes"},
+	// Whatever asks this question; so do the look whether a server still serves, and one in three of several clients.
+	{name: "wrong-bytes-py", base: "zen.py", edits: []string{`b"Complex."`, `b"Complicated."`}, breaks: "answers/simple answers/nothing-added answers/long-conversation framing/split-question framing/two-questions-at-once end-of-input/* !end-of-input/closes robustness/* concurrency/*"},
+	// A client that leaves as soon as it has its answer does not see what follows.
+	{name: "line-end-added-js", base: "zen.js", edits: []string{`socket.write(answers.get(question) ?? "Error: unknown aphorism.")`, `socket.write((answers.get(question) ?? "Error: unknown aphorism.") + "\n")`}, breaks: "*/* !concurrency/churn"},
+	// As well when it comes a moment later.
+	{name: "line-end-in-a-write-of-its-own-c", base: "zen.c", edits: []string{"send_all(fd, said, strlen(said)) < 0", `send_all(fd, said, strlen(said)) < 0 || send_all(fd, "\n", 1) < 0`}, breaks: "*/* !concurrency/churn"},
+	{name: "any-case-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.capitalize(),"}, breaks: "answers/case-matters"},
+	{name: "strips-blanks-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.strip(),"}, breaks: "answers/blanks-matter framing/line-end-is-not-an-end framing/bytes-after-the-answer framing/question-then-line-end"},
+	// It answers all questions of a read. Whatever asks again, or sees whether the connection stays; so does the
+	// look whether a server still serves, and clients who are served before they have to wait.
+	{name: "closes-after-the-answer-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "client.sendall(answer(bytes(question)))\n                    return"}, breaks: "answers/unknown-question answers/blanks-matter answers/whole-question-matters answers/nothing-added answers/connection-stays-open answers/same-question-again answers/long-conversation framing/split-anywhere framing/byte-by-byte framing/line-end-is-not-an-end framing/bytes-after-the-answer framing/two-questions-at-once framing/question-then-line-end messages/any-byte messages/longer-than-a-read messages/one-mebibyte end-of-input/* !end-of-input/closes !end-of-input/answers-then-closes robustness/* concurrency/* !concurrency/partial-* !concurrency/idle-clients !concurrency/churn"},
+	{name: "greets-go", base: "zen.go", edits: []string{"	in := bufio.NewReader(conn)\n", "	in := bufio.NewReader(conn)\n	io.WriteString(conn, \"Hello.\")\n"}, breaks: "*/*"},
+	// Whoever comes after, or speaks between, the halves of a question. In one loop: between threads it would be a
+	// race besides, which whole questions lose now and then.
+	{name: "shared-buffer-js", base: "zen.js", edits: []string{"net.createServer({ allowHalfOpen: true }, (socket) => {\n  let parts = [];", "let parts = [];\nnet.createServer({ allowHalfOpen: true }, (socket) => {"}, breaks: "answers/fresh-connection end-of-input/partial-question end-of-input/partial-question-then-gone robustness/reset-in-a-question robustness/many-short-visits concurrency/partial-* concurrency/one-vanishes concurrency/slow-sender concurrency/any-order*"},
 	{name: "slow-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "time.sleep(0.01)\n                        client.sendall(answer(bytes(question)))", "import threading", "import threading\nimport time"}},
-	{name: "aborts-on-long-questions-c", base: "zen.c", edits: []string{"question = realloc(question, size *= 2)", "abort()"}, lost: "messages 6"},
-	{name: "hangs-up-on-long-questions-c", base: "zen.c", edits: []string{"if (used == size) question = realloc(question, size *= 2);", "if (used == size) goto out;"}, lost: "messages 6"},
-	{name: "text-only-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.decode().encode(),"}, lost: "messages 8"},
-	{name: "dies-of-a-reset-js", base: "zen.js", edits: []string{`socket.on("error", () => socket.destroy());`, ""}, lost: "robustness 2.5, together 9, any-order 2.5"},
-	{name: "dies-of-a-reset-go", base: "zen.go", edits: []string{"if err != nil {\n			return\n		}\n		answer", "if err == io.EOF {\n			return\n		} else if err != nil {\n			log.Fatal(err)\n		}\n		answer"}, lost: "robustness 5, together 9, any-order 2.5"},
-	{name: "leaks-connections-c", base: "zen.c", edits: []string{"  free(question);\n  close(fd);", "  free(question);"}, lost: "end-of-input 7.14"},
-	{name: "knows-no-unknown-question-js", base: "zen.js", edits: []string{`?? "Error: unknown aphorism."`, `?? ""`}, lost: "answers 5, details 0, framing 11.11, messages 0, end-of-input 8.57, together 9"},
+	{name: "aborts-on-long-questions-c", base: "zen.c", edits: []string{"question = realloc(question, size *= 2)", "abort()"}, breaks: "messages/longer-than-a-read messages/one-mebibyte"},
+	{name: "hangs-up-on-long-questions-c", base: "zen.c", edits: []string{"if (used == size) question = realloc(question, size *= 2);", "if (used == size) goto out;"}, breaks: "messages/longer-than-a-read messages/one-mebibyte"},
+	{name: "text-only-py", base: "zen.py", edits: []string{"ANSWERS.get(question,", "ANSWERS.get(question.decode().encode(),"}, breaks: "messages/any-byte"},
+	{name: "dies-of-a-reset-js", base: "zen.js", edits: []string{`socket.on("error", () => socket.destroy());`, ""}, breaks: "robustness/reset-* concurrency/one-vanishes concurrency/any-order-and-end", daily: true},
+	// Of an error of reading only: it depends on when the reset comes whether there is one.
+	{name: "dies-of-a-reset-go", base: "zen.go", edits: []string{"if err != nil {\n			return\n		}\n		answer", "if err == io.EOF {\n			return\n		} else if err != nil {\n			log.Fatal(err)\n		}\n		answer"}, breaks: "robustness/reset-* concurrency/one-vanishes concurrency/any-order-and-end"},
+	{name: "leaks-connections-c", base: "zen.c", edits: []string{"  free(question);\n  close(fd);", "  free(question);"}, breaks: "end-of-input/closes end-of-input/answers-then-closes"},
+	// Whatever asks an unknown question; a long one is.
+	{name: "knows-no-unknown-question-js", base: "zen.js", edits: []string{`?? "Error: unknown aphorism."`, `?? ""`}, breaks: "answers/unknown-question answers/question-mark-alone answers/*-matter* answers/nothing-added answers/connection-stays-open answers/long-conversation framing/byte-by-byte framing/line-end-is-not-an-end framing/bytes-after-the-answer framing/question-then-line-end messages/* end-of-input/unknown-question-then-eof concurrency/slow-sender"},
 }
 
 // Attacks, and what else never gets as far as being graded.
@@ -67,17 +82,19 @@ var hostile = []entry{
 	{name: "wrong-port-py", base: "zen.py", edits: []string{`os.environ["PORT"]`, "9999"}, code: "wrong-port", says: "^listens on 9999, expected 8080"},
 	{name: "wrong-interface-py", base: "zen.py", edits: []string{`"127.0.0.1"`, `"127.0.0.2"`}, code: "wrong-interface", says: "127.0.0.2:8080 only"},
 	{name: "fork-bomb-py", text: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n.py", code: "ended-early", says: "limit of 128 processes", daily: true},
-	{name: "fork-bomb-when-asked-py", base: "zen.py", edits: []string{"def answer(question):", "def answer(question):\n    while len(question) > 1 << 19:\n        try:\n            os.fork()\n        except OSError:\n            pass"}, lost: "messages 8"},
+	{name: "fork-bomb-in-the-build-py", text: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n.py", own: "build: MARK; python3 server.py\nstart: ./server\n", code: "build-processes", says: "limit of 128 processes"},
+	{name: "fork-bomb-when-asked-py", base: "zen.py", edits: []string{"def answer(question):", "def answer(question):\n    while len(question) > 1 << 19:\n        try:\n            os.fork()\n        except OSError:\n            pass"}, breaks: "messages/one-mebibyte"},
 	{name: "daemon-py", base: "zen.py", edits: []string{"\nmain()\n", "\nif os.fork():\n    os._exit(0)\nos.setsid()\nif os.fork():\n    os._exit(0)\nmain()\n"}, code: "ended-early", says: "exited with code 0|foreground", daily: true},
 	{name: "daemon-beside-py", base: "zen.py", edits: []string{"\nmain()\n", "\nimport signal\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True:\n            signal.pause()\n    os._exit(0)\nos.wait()\nmain()\n"}},
 	{name: "memory-hog-py", text: "hog = []\nwhile True:\n    hog.append(bytearray(b'x') * (1 << 24))\n.py", code: "ended-early", says: "memory"},
-	{name: "memory-hog-when-asked-c", base: "zen.c", edits: []string{"static const char *answer(const char *question, size_t n) {", "static const char *answer(const char *question, size_t n) {\n  for (; n > 1 << 19; memset(malloc(1 << 24), 1, 1 << 24));"}, lost: "messages 8"},
+	{name: "memory-hog-when-asked-c", base: "zen.c", edits: []string{"static const char *answer(const char *question, size_t n) {", "static const char *answer(const char *question, size_t n) {\n  for (; n > 1 << 19; memset(malloc(1 << 24), 1, 1 << 24));"}, breaks: "messages/one-mebibyte"},
 	{name: "disk-filler-py", text: "with open('/tmp/full', 'wb') as f:\n    while True:\n        f.write(b'x' * (1 << 20))\n.py", code: "ended-early", says: "disk space"},
 	{name: "output-flood-py", text: "while True:\n    print('x' * 65536)\n.py", code: "not-listening", says: "^listens on no port"},
-	{name: "huge-answers-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "for _ in range(1 << 14):\n                            client.sendall(bytes(1 << 16))\n                        client.sendall(answer(bytes(question)))"}, lost: "first 0, answers 0, details 0, framing 0, messages 0, end-of-input 0, robustness 0, together 0, many 0, any-order 0"},
-	{name: "endless-drip-py", base: "zen.py", edits: []string{"            rest = bytearray()\n", "            rest = bytearray()\n            import time\n            while True:\n                client.sendall(b'.')\n                time.sleep(0.01)\n"}, lost: "first 0, answers 0, details 0, framing 0, messages 0, end-of-input 0, robustness 0, together 0, many 0, any-order 0"},
-	{name: "endless-flood-py", base: "zen.py", edits: []string{"            rest = bytearray()\n", "            rest = bytearray()\n            while True:\n                client.sendall(b'x' * 65536)\n"}, lost: "first 0, answers 0, details 0, framing 0, messages 0, end-of-input 0, robustness 0, together 0, many 0, any-order 0"},
-	{name: "answers-in-colour-py", base: "zen.py", edits: []string{`b"Ugly."`, `b"\x1b[2J\x1b]0;owned\x07\n::error file=a,line=1::owned\n<script>alert(1)</script>=cmd|' /C calc'!A0"`}, lost: "first 0, answers 7.5, framing 6.67, messages 2, end-of-input 1.43, robustness 0, together 0, many 0, any-order 0", daily: true},
+	{name: "huge-answers-py", base: "zen.py", edits: []string{"client.sendall(answer(bytes(question)))", "for _ in range(1 << 14):\n                            client.sendall(bytes(1 << 16))\n                        client.sendall(answer(bytes(question)))"}, breaks: "*/*"},
+	{name: "endless-drip-py", base: "zen.py", edits: []string{"            rest = bytearray()\n", "            rest = bytearray()\n            import time\n            while True:\n                client.sendall(b'.')\n                time.sleep(0.01)\n"}, breaks: "*/*"},
+	{name: "endless-flood-py", base: "zen.py", edits: []string{"            rest = bytearray()\n", "            rest = bytearray()\n            while True:\n                client.sendall(b'x' * 65536)\n"}, breaks: "*/*"},
+	// Whatever asks the first of the questions; see wrong-bytes-py.
+	{name: "answers-in-colour-py", base: "zen.py", edits: []string{`b"Ugly."`, `b"\x1b[2J\x1b]0;owned\x07\n::error file=a,line=1::owned\n<script>alert(1)</script>=cmd|' /C calc'!A0"`}, breaks: "answers/beautiful answers/connection-stays-open answers/long-conversation answers/fresh-connection framing/no-greeting framing/question-mark-alone-in-its-segment framing/byte-by-byte framing/bytes-after-the-answer framing/two-questions-at-once framing/question-then-line-end messages/* !messages/not-ascii end-of-input/* !end-of-input/answers-then-closes robustness/* concurrency/*", daily: true},
 	{name: "=cmd|' \n::error::owned\x1b[31m<script>alert(1)<script>", base: "zen.py"},
 	{name: "reads-all-py", base: "zen.py", edits: []string{"\nmain()\n", `
 for top in ("/", "/proc/1", "/proc/self"):
@@ -128,7 +145,6 @@ print('{"score": 100}')
 var hostileBuilds = []entry{
 	{name: "sleeps-for-ever", own: "build: MARK; sleep 1000\nstart: ./server\n", files: map[string]string{"a": "sleep"}, code: "build-wall", says: "ran for more than 4s"},
 	{name: "floods", own: "build: MARK; yes $(printf '\\033[31m::error::x')\nstart: ./server\n", files: map[string]string{"a": "flood"}, code: "build-wall", says: "ran for more than 4s"},
-	{name: "bomb-of-forks-py", text: "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n.py", own: "build: MARK; python3 server.py\nstart: ./server\n", code: "build-processes", says: "limit of 128 processes"},
 	{name: "leaves-a-daemon-py", base: "zen.py", own: "build: MARK; (setsid sleep 1000 &) ; exit 0\nstart: MARK; exec python3 server.py\n"},
 	{name: "beside-py", base: "zen.py"},
 }
@@ -137,37 +153,51 @@ var echoes = []entry{
 	{name: "threads-py", base: "echo.py", daily: true},
 	{name: "event-loop-js", base: "echo.js"},
 	{name: "goroutines-go", base: "echo.go"},
-	{name: "no-line-end-py", base: "echo.py", edits: []string{`{ascii(text)}\r\n"`, `{ascii(text)}"`}, lost: "first 0, answers 0, details 0, blanks 0, framing 0, quit 5, end-of-input 0.71, robustness 0, together 0, many 0, any-order 0"},
-	{name: "plain-quotes-py", base: "echo.py", edits: []string{`{ascii(text)}`, `'{text}'`}, lost: "blanks 4.44"},
-	{name: "quit-in-any-case-go", base: "echo.go", edits: []string{`text == "quit"`, `strings.EqualFold(text, "quit")`}, lost: "quit 13.75"},
-	{name: "read-is-a-line-py", base: "echo.py", edits: []string{`for line in client.makefile("rb"):`, `while line := client.recv(4096):`}, lost: "blanks 9.44, framing 6.67, quit 11.25, together 5.45, any-order 0"},
+	// The word to part with is answered as it should be.
+	{name: "no-line-end-py", base: "echo.py", edits: []string{`{ascii(text)}\r\n"`, `{ascii(text)}"`}, breaks: "*/* !quit/first-word !quit/in-pieces !quit/input-behind-it !quit/blanks-behind !end-of-input/quit-without-line-end"},
+	// A character that was cut may come back as it is.
+	{name: "plain-quotes-py", base: "echo.py", edits: []string{`{ascii(text)}`, `'{text}'`}, breaks: "quoting/* !quoting/double-quotes !quoting/character-in-two-segments"},
+	{name: "quit-in-any-case-go", base: "echo.go", edits: []string{`text == "quit"`, `strings.EqualFold(text, "quit")`}, breaks: "quit/upper-case"},
+	// What comes in one read is right, and what comes in pieces, is longer than a read, or comes with others is not.
+	{name: "read-is-a-line-py", base: "echo.py", edits: []string{`for line in client.makefile("rb"):`, `while line := client.recv(4096):`}, breaks: "quoting/character-in-two-segments framing/crlf-in-two-segments framing/quiet-until-the-line-ends framing/split-anywhere framing/byte-by-byte framing/line-and-a-half framing/several-lines-at-once framing/line-of-4096 framing/one-mebibyte quit/in-pieces quit/input-behind-it quit/much-input-behind-it concurrency/partial-* concurrency/busy-clients concurrency/slow-sender concurrency/one-does-not-read concurrency/any-order*"},
+	// It takes lines of up to 64 KiB.
 	{name: "scanner-go", base: "echo.go", edits: []string{
 		"in := bufio.NewReader(conn)", "in := bufio.NewScanner(conn)",
-		"line, err := in.ReadString('\\n')\n		if err != nil && line == \"\" {", "if !in.Scan() {", "TrimRightFunc(line", "TrimRightFunc(in.Text()"}, lost: "framing 18.33"},
-	{name: "dies-of-bad-text-py", base: "echo.py", edits: []string{`line.decode(errors="replace").rstrip()`, "line.decode().rstrip()", "except OSError:\n        pass", "except OSError:\n        pass\n    except ValueError:\n        os._exit(1)"}, lost: "robustness 6.25"},
+		"line, err := in.ReadString('\\n')\n		if err != nil && line == \"\" {", "if !in.Scan() {", "TrimRightFunc(line", "TrimRightFunc(in.Text()"}, breaks: "framing/one-mebibyte"},
+	{name: "dies-of-bad-text-py", base: "echo.py", edits: []string{`line.decode(errors="replace").rstrip()`, "line.decode().rstrip()", "except OSError:\n        pass", "except OSError:\n        pass\n    except ValueError:\n        os._exit(1)"}, breaks: "robustness/telnet-negotiation robustness/invalid-utf-8*"},
 }
 
 var calculators = []entry{
 	{name: "threads-py", base: "calc.py"},
 	{name: "goroutines-go", base: "calc.go"},
-	{name: "shared-mode-py", base: "calc.py", edits: []string{"    mode = b\"sum\"\n    try:", "    global mode\n    try:", "\n\ndef converse", "\nmode = b\"sum\"\n\n\ndef converse"}, lost: "sums 1.67, modes 6.67, errors 0, odd-errors 0, numbers 0, framing 0.91, quit 3.33, endings 0.29, together 0, many 0, any-order 0"},
-	{name: "no-greeting-py", base: "calc.py", edits: []string{"            client.sendall(b\"<welcome: starting in sum mode>\\n\")\n", ""}, lost: "greeting 0, sums 0, modes 0, errors 0, odd-errors 0, numbers 0, framing 0, quit 0, endings 0, together 0, many 0, any-order 0"},
-	{name: "floats-py", base: "calc.py", edits: []string{"int(n) for n", "float(n) for n", "sum(numbers)}", "sum(numbers):.0f}", "math.prod(numbers)}", "math.prod(numbers):.0f}"}, lost: "sums 8.33, numbers 2.5, endings 4.41, together 8.46"},
-	{name: "hangs-up-on-errors-go", base: "calc.go", edits: []string{"say(\"ERROR. Enter only integers separated by commas\\n\")", "return"}, lost: "greeting 7.5, sums 9.17, modes 5.56, errors 0, odd-errors 0, numbers 7.5, framing 8.18, quit 6.67"},
+	// What is multiplied is followed by a look whether others are served, in sum mode.
+	{name: "shared-mode-py", base: "calc.py", edits: []string{"    mode = b\"sum\"\n    try:", "    global mode\n    try:", "\n\ndef converse", "\nmode = b\"sum\"\n\n\ndef converse"}, breaks: "concurrency/state-* robustness/large-product"},
+	{name: "no-greeting-py", base: "calc.py", edits: []string{"            client.sendall(b\"<welcome: starting in sum mode>\\n\")\n", ""}, breaks: "*/*"},
+	// 0 times -3 is -0, and so is -0 alone. What has more than 53 bits is rounded; so are the long lines of clients.
+	{name: "floats-py", base: "calc.py", edits: []string{"int(n) for n", "float(n) for n", "sum(numbers)}", "sum(numbers):.0f}", "math.prod(numbers)}", "math.prod(numbers):.0f}"}, breaks: "sums/session sums/leading-zeros numbers/* !numbers/32-bits !numbers/many-items !numbers/underscores !numbers/digits-of-other-scripts !numbers/white-space-of-unicode robustness/large-* concurrency/slow-sender concurrency/one-does-not-read"},
+	// Whatever is answered ERROR, such as numbers that it may refuse.
+	{name: "hangs-up-on-errors-go", base: "calc.go", edits: []string{"say(\"ERROR. Enter only integers separated by commas\\n\")", "return"}, breaks: "greeting/line-ends sums/nothing-added modes/error-keeps-it modes/case-matters modes/whole-line modes/blank-before errors/* numbers/underscores numbers/digits-of-other-scripts numbers/white-space-of-unicode framing/lone-cr framing/line-of-4096 quit/upper-case quit/with-a-word-behind quit/inside-a-line quit/blank-before"},
 }
 
 var rawEchoes = []entry{
 	{name: "threads-c", base: "raw.c"},
 	{name: "pipes-js", base: "raw.js"},
 	{name: "select-py", base: "raw.py"},
-	{name: "strings-c", base: "raw.c", edits: []string{"for (ssize_t sent = 0; sent < n;) {", "data[n] = 0;\n    n = (ssize_t)strlen(data);\n    for (ssize_t sent = 0; sent < n;) {", "data, sizeof data, 0", "data, sizeof data - 1, 0", "#include <stdlib.h>", "#include <stdlib.h>\n#include <string.h>"}, lost: "bytes 12, meaning 8.33, segments 8.33, lengths 11.25, end-of-input 4.55, robustness 0, together 6.67"},
-	{name: "text-js", base: "raw.js", edits: []string{"socket.pipe(socket);", `socket.on("data", (data) => socket.write(data.toString()));` + "\n" + `socket.on("end", () => socket.end());`}, lost: "bytes 10, meaning 6.67, segments 8.33, lengths 11.25, end-of-input 4.55, robustness 0, together 6.67"},
+	// Whatever has a NUL in it: random bytes, and the look whether a server still serves.
+	{name: "strings-c", base: "raw.c", edits: []string{"for (ssize_t sent = 0; sent < n;) {", "data[n] = 0;\n    n = (ssize_t)strlen(data);\n    for (ssize_t sent = 0; sent < n;) {", "data, sizeof data, 0", "data, sizeof data - 1, 0", "#include <stdlib.h>", "#include <stdlib.h>\n#include <string.h>"}, breaks: "bytes/every-byte bytes/each-byte-alone bytes/nul bytes/random meaning/quit-ends-nobody segments/without-waiting lengths/random end-of-input/* !end-of-input/closes !end-of-input/last-bytes-then-closes flow/leaves-without-reading robustness/* concurrency/one-vanishes concurrency/busy-clients concurrency/one-does-not-read"},
+	// Whatever is no UTF-8: random bytes, and the look whether a server still serves.
+	{name: "text-js", base: "raw.js", edits: []string{"socket.pipe(socket);", `socket.on("data", (data) => socket.write(data.toString()));` + "\n" + `socket.on("end", () => socket.end());`}, breaks: "bytes/every-byte bytes/each-byte-alone bytes/not-utf8 bytes/cut-characters bytes/random meaning/other-protocols meaning/quit-ends-nobody segments/without-waiting lengths/random end-of-input/* !end-of-input/closes !end-of-input/last-bytes-then-closes flow/leaves-without-reading robustness/* concurrency/one-vanishes concurrency/busy-clients concurrency/one-does-not-read"},
 }
 
 var webSockets = []entry{
 	{name: "goroutines-go", base: "websocket.go"},
 	{name: "event-loop-js", base: "websocket.js"},
-	{name: "takes-unmasked-frames-js", base: "websocket.js", edits: []string{"|| !(start[1] & 0x80) ", ""}, lost: "masking 3.16"},
-	{name: "no-pongs-go", base: "websocket.go", edits: []string{"err = write(conn, pong, f.payload)", ""}, lost: "masking 4.74, fragmentation 8.7, control 1.88, robustness 4.91, many 4"},
-	{name: "huge-frames-go", base: "websocket.go", edits: []string{"err = write(conn, kind, message)", "head := []byte{0x80 | kind, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}\n				for err == nil {\n					_, err = conn.Write(head)\n					head = make([]byte, 1<<16)\n				}"}, lost: "framing 3.85, masking 2.63, fragmentation 3.48, control 4.06, text 4.09, closing 8.15, limits 1.85, robustness 3.95, together 1.11, many 3, any-order 0"},
+	// A Close frame without a mask ends the connection, as it should.
+	{name: "takes-unmasked-frames-js", base: "websocket.js", edits: []string{"|| !(start[1] & 0x80) ", "", "const whole = 6 + wide + n;", "const bare = start[1] < 0x80;\n      const whole = (bare ? 2 : 6) + wide + n;", "bytes.subarray(2 + wide, 6 + wide)", "bare ? Buffer.alloc(4) : bytes.subarray(2 + wide, 6 + wide)", "bytes.subarray(6 + wide, whole)", "bytes.subarray(whole - n, whole)"}, breaks: "masking/unmasked-* !masking/unmasked-close-fails masking/nothing-after-unmasked"},
+	// Whatever is about Pongs alone: otherwise messages show that a connection is served. A Ping with a longer length
+	// than it needs is refused before it could be answered, which is allowed.
+	{name: "no-pongs-go", base: "websocket.go", edits: []string{"err = write(conn, pong, f.payload)", ""}, breaks: "masking/ping-is-unmasked framing/ping-waits-for-its-end fragmentation/ping-* fragmentation/control-frames-cut-between-fragments control/empty-ping control/pong-repeats-payload control/longest-ping control/ten-pings-* control/ping-byte-by-byte control/pings-between-messages control/ping-during-echo control/own-pong-for-each-client control/ping-after-idling concurrency/pongs-apart"},
+	// In answer to an empty message. Such a one is among those of every length, and of the conversation in which a
+	// server is to send frames of every kind, whose rules are judged by it.
+	{name: "huge-frames-go", base: "websocket.go", edits: []string{"err = write(conn, kind, message)", "head := []byte{0x80 | kind, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}\n				for err == nil && len(message) == 0 {\n					_, err = conn.Write(head)\n					head = make([]byte, 1<<16)\n				}\n				if err == nil {\n					err = write(conn, kind, message)\n				}"}, breaks: "masking/every-length masking/server-* framing/empty-messages framing/thousand-empty-messages framing/server-* fragmentation/only-empty-fragments fragmentation/server-* control/server-* text/server-* closing/nothing-after-close closing/server-close-body limits/round-trips-*"},
 }

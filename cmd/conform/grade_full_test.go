@@ -31,7 +31,7 @@ func (c class) small(out, tmp, script string) string {
 	if try.Dir = c.dir; try.Run() != nil {
 		c.t.Skip("this machine does not let users mount")
 	}
-	c.write("script", fmt.Sprintf(`g() { timeout 60 %s grade submissions --rubric rubric.yaml --show %s --out mo --jobs 1 --seed 7; echo "exit $?"; }
+	c.write("script", fmt.Sprintf(`g() { timeout 60 %s grade submissions --rubric rubric.yaml --show %s --out mo --jobs 1 --seed 7 "$@"; echo "exit $?"; }
 %s`, c.conform, c.show, script))
 	cmd := inside(". ./script")
 	cmd.Dir = c.dir
@@ -104,6 +104,21 @@ cp -r mo graded
 	}
 	if strings.Contains(runs[0], "did not start") || !strings.Contains(runs[1], "did not start") {
 		t.Error("the machine's lack of room is the submission's, or the other way round")
+	}
+}
+
+// What fails on a machine without room may be as it should be: it is no zero.
+func TestAFailureWithoutRoomIsNotTheSubmissions(t *testing.T) {
+	t.Parallel()
+	c := newClass(t, 1)
+	c.handIn("bad", "exit 3")
+	text := c.small("64m", "700k", `g --require-tier basic
+mount -o remount,size=64m mt; g --require-tier basic
+`)
+	runs := strings.Split(text, "exit ")
+	if len(runs) != 3 || !strings.Contains(runs[0], ": 1 graded, 1 undecided") || !strings.Contains(runs[0], "has no room left for its copies") ||
+		!strings.HasPrefix(runs[1], "4") || !strings.Contains(runs[1], ": 1 graded, 1 did not start (1 known from before)") || !strings.HasPrefix(runs[2], "0") {
+		t.Error("it is not told apart whose doing it is")
 	}
 }
 

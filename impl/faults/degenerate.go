@@ -14,6 +14,7 @@ import (
 // Degenerate lists servers that keep to no protocol at all. None of them may
 // meet any requirement, and the kit has to survive them.
 func Degenerate() []Fault {
+	flood := sync.OnceValue(func() []byte { return []byte(strings.Repeat("Ugly.", 600<<10)) }) // too much for each connection to have its own
 	return []Fault{
 		bare("hangs-up", "Hangs up as soon as a client connects.",
 			func(net.Conn, <-chan struct{}) {}),
@@ -31,12 +32,12 @@ func Degenerate() []Fault {
 			func(c net.Conn, done <-chan struct{}) {
 				// At once more than anyone waits for; then without haste,
 				// because many of these run side by side.
-				flood := []byte(strings.Repeat("Ugly.", 600<<10))
+				much := flood()
 				for {
-					if _, err := c.Write(flood); err != nil {
+					if _, err := c.Write(much); err != nil {
 						return
 					}
-					flood = flood[:64<<10]
+					much = much[:64<<10]
 					select {
 					case <-time.After(5 * time.Millisecond):
 					case <-done:

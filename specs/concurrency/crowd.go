@@ -177,7 +177,8 @@ func (m Conversation) slowSender(id string) specs.Spec {
 		func(c *specs.Case) {
 			slow, other := m.dial(c), m.stays(c, 1)
 			message, answer := m.Long(c, 2000) // more than is sent before the others have to be answered
-			sent := 0
+			slow.Send(message[:1])
+			sent := 1
 			var rest atomic.Bool
 			done := make(chan struct{})
 			c.Go(func() {
@@ -195,6 +196,9 @@ func (m Conversation) slowSender(id string) specs.Spec {
 			}
 			m.ask(c, m.dial(c), 2, 0)
 			stop()
+			// Or it would depend on how many pieces have been sent whether answers to
+			// them are taken for the answer.
+			m.silent(slow, "its message is not whole")
 			slow.Send(message[sent:])
 			answer(slow)
 		}, specs.Clients(3), specs.Covers("CONC-06"),

@@ -306,15 +306,20 @@ func (e explorer) blocks() bool {
 	if e.m.Partial == nil || actors(e.c) == 1 {
 		return false
 	}
-	r := e.c.Try(0, settled, func(c *specs.Case) {
-		holder, other := e.m.dial(c), e.m.dial(c)
-		head, tail, answer := e.m.Partial(c, 0)
-		holder.Send(head)
-		e.m.ask(c, other, 1, 0)
-		holder.Send(tail)
-		answer(holder)
-	})
-	return r.Verdict == specs.Fail && r.Reason.Code == specs.NoAnswer
+	for _, patience := range []float64{settled, 1} { // what is busy now and then blocks nobody
+		r := e.c.Try(0, patience, func(c *specs.Case) {
+			holder, other := e.m.dial(c), e.m.dial(c)
+			head, tail, answer := e.m.Partial(c, 0)
+			holder.Send(head)
+			e.m.ask(c, other, 1, 0)
+			holder.Send(tail)
+			answer(holder)
+		})
+		if r.Verdict != specs.Fail || r.Reason.Code != specs.NoAnswer {
+			return false
+		}
+	}
+	return true
 }
 
 func (e explorer) explore() {

@@ -452,13 +452,32 @@ func (m Model) Robustness() []specs.Spec {
 				line, _ := m.Ask(c)
 				client.Send(line[:1])
 				client.Reset()
+				c.StillServes()
+				// To some a reset behind bytes that they have not read yet is an ordinary
+				// end: when they read is chance, so that this one gives them the time.
+				client = m.Dial(c)
+				m.exchange(c, client, "\r\n")
+				client.Send(line[:1])
+				c.Pause(c.Timing().Quiet)
+				client.Reset()
 			}), covers, specs.Perilous, specs.Cause(uncaughtReset)),
 
 		specs.Requirement(m.id("robustness", "reset-with-answers-due"), specs.Robust, "tutorial 001, example 6",
-			"A reset before the answers could be sent does not keep others from being served.",
+			"A reset before the answers could be sent, or were read, does not keep others from being served.",
 			survives(func(c *specs.Case, client *specs.Client) {
+				// How far the server is when the reset comes is chance, but for the
+				// last time.
+				for range 3 {
+					line, _ := m.Ask(c)
+					client.Send(strings.Repeat(line+"\r\n", 20))
+					client.Reset()
+					c.StillServes()
+					client = m.Dial(c)
+					m.exchange(c, client, "\r\n")
+				}
 				line, _ := m.Ask(c)
 				client.Send(strings.Repeat(line+"\r\n", 20))
+				client.Await(c.Timing().Answer, func(unread []byte) bool { return len(unread) > 0 })
 				client.Reset()
 			}), covers, specs.Perilous, specs.Cause(uncaughtReset)),
 

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"conform/suites/report"
 	"conform/suites/sandbox"
 	"conform/suites/submission"
+	"conform/suites/target"
 )
 
 // The submissions of these tests are folders with a file that names a fault of
@@ -28,6 +30,10 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("CONFORM_BATCH_TEST") == "submission" {
 		os.Exit(serveFault())
+	}
+	// Nearly all of these tests wait, however many processors there are.
+	if err := flag.Lookup("test.parallel").Value.Set("4"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
@@ -539,6 +545,22 @@ func TestStudentsAreToldHowItIsStartedAtHome(t *testing.T) {
 		run := &report.Report{Results: []report.Result{{Replay: `conform --exec './s {port}' --protocol raw --only raw/bytes/hello --seed 7 -v`}}}
 		if atHome(run, &tc.rubric, tc.recipe); run.Results[0].Replay != tc.replay {
 			t.Errorf("%s, not %s", run.Results[0].Replay, tc.replay)
+		}
+	}
+}
+
+// Without boxes too, a server that does not start is the submission's doing.
+func TestWithoutABoxWhatDoesNotStartIsTheSubmissions(t *testing.T) {
+	t.Parallel()
+	p := plan(t, handIn(t, map[string]string{"dora": "exits"}))
+	p.Tier = sandbox.Basic
+	p.Rubric = []byte(strings.Replace(string(p.Rubric), "  port: 1060\n", "", 1))
+	if r := run(t, p, 1)["dora"].Record; r.Outcome != grade.NotStarted || r.Owner != grade.OfSubmission || r.Code != sandbox.EndedEarly || r.Attempts != 1 {
+		t.Errorf("%+v", r)
+	}
+	for want, e := range map[string]target.UnreadyError{sandbox.EndedEarly: {Ended: true}, sandbox.WrongPort: {Elsewhere: true}, sandbox.WrongInterface: {Interface: true}, sandbox.NotListening: {}} {
+		if got := unreadyCode(&e); got != want {
+			t.Errorf("%s, not %s", got, want)
 		}
 	}
 }

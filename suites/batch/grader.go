@@ -231,12 +231,16 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (run
 		run, err := suites.Run(ctx, plan, suites.Observer{})
 		var command *target.CommandError
 		var unready *sandbox.Unready
+		var without *target.UnreadyError // as above, without a box
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, context.Cause(ctx)
 		case errors.As(problem, &unready):
 			return nil, &grade.Cause{Code: unready.Code, Owner: grade.OfSubmission, Message: unready.Message,
 				Hint: cmp.Or(advice(unready.Output, g.Show), startHint(rubric, recipe)), Output: unready.Output}, nil
+		case errors.As(problem, &without):
+			return nil, &grade.Cause{Code: unreadyCode(without), Owner: grade.OfSubmission, Message: without.Message,
+				Hint: cmp.Or(advice(without.Output, g.Show), startHint(rubric, recipe)), Output: without.Output}, nil
 		case errors.As(err, &command), errors.As(problem, &command):
 			return nil, &grade.Cause{Code: "start-command", Owner: grade.OfSubmission, Message: "its command cannot be run: " + command.Error(), Hint: startHint(rubric, recipe)}, nil
 		case problem != nil:
@@ -251,6 +255,19 @@ func (g *Grader) test(ctx context.Context, dir string, recipe grade.Recipe) (run
 		runs = append(runs, run)
 	}
 	return runs, nil, nil
+}
+
+// unreadyCode is the code that it has in a box.
+func unreadyCode(e *target.UnreadyError) string {
+	switch {
+	case e.Ended:
+		return sandbox.EndedEarly
+	case e.Elsewhere:
+		return sandbox.WrongPort
+	case e.Interface:
+		return sandbox.WrongInterface
+	}
+	return sandbox.NotListening
 }
 
 // atHome has the commands that run requirements again name what is there where

@@ -167,7 +167,7 @@ func boxFix(err error) string {
 	case setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" && os.Getuid() != 0:
 		return namespaceFix()
 	case strings.Contains(text, "mount proc") && inContainer():
-		return "the container hides parts of /proc: start it with --security-opt systempaths=unconfined"
+		return "the container hides parts of /proc: start it with --security-opt systempaths=unconfined, or in Kubernetes with procMount: Unmasked and hostUsers: false"
 	case strings.Contains(text, "overlay"):
 		return "boot a kernel from 5.11 on, which lets users lay file systems over each other (overlayfs)"
 	case strings.Contains(text, "read-only") && errors.Is(err, unix.ENOSYS), strings.Contains(text, "function not implemented"):

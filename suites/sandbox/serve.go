@@ -143,6 +143,10 @@ func (s *Server) current() *Box {
 // Tier is what the server is boxed with.
 func (s *Server) Tier() Tier { return s.o.Tier }
 
+// Boxed says whether the server has a network of its own: whatever becomes of it,
+// its port is free at once when it is started again.
+func (s *Server) Boxed() bool { return s.process == nil }
+
 // Address is where the server listens, as host:port. In a box that is an
 // address of the box's own network, for DialWith.
 func (s *Server) Address() string {

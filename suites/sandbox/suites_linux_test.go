@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"conform/impl/faults"
 	"conform/impl/serve"
 	"conform/specs"
 	"conform/suites"
@@ -154,7 +157,105 @@ func TestRestartAfterDeath(t *testing.T) {
 	}
 }
 
+// What an earlier client has left in a server is not laid at the door of the next: a
+// failure is confirmed on a server that nobody was served by before. What either has
+// written is in the report.
+func TestConfirmedAfresh(t *testing.T) {
+	sandbox.NeedsBoxes(t)
+	plan := suites.Plan{Protocol: "calc", Seed: 1, Jobs: 1, Only: []string{"calc/modes/*", "calc/sums/session", "calc/concurrency/state-*"}, Start: func(ctx context.Context) (suites.Server, error) {
+		o := sandbox.In(t, "one-mode", "127.0.0.1:8080")
+		return server(sandbox.Serve(ctx, sandbox.ServeOptions{Options: o, Port: 8080}))
+	}}
+	r := runPlan(t, plan)
+	again := 0
+	for _, res := range r.Results {
+		if about := strings.HasPrefix(res.ID, "calc/concurrency/state-"); (res.Verdict == specs.Fail) != about {
+			t.Errorf("%s: %s %+v", res.ID, res.Verdict, res.Reason)
+		}
+		if res.Verdict == specs.Pass && res.Attempts > 1 {
+			again++
+		}
+	}
+	if again == 0 {
+		t.Error("no requirement has met what another has left")
+	}
+	if n := strings.Count(r.Target.Output.Head, "one mode for all"); n < again || len(r.Target.Exits) > 0 {
+		t.Errorf("%d starts in %q, exits %+v", n, r.Target.Output.Head, r.Target.Exits)
+	}
+}
+
+// A server that is busy for so long that it is started again has not died: it is
+// waited for longer before that counts, as any other that is slow.
+func TestBusyIsNotDead(t *testing.T) {
+	sandbox.NeedsBoxes(t)
+	plan := suites.Plan{Protocol: "zen", Seed: 1, Pace: 0.5, Only: []string{"zen/end-of-input/partial-question-then-gone"}, Start: func(ctx context.Context) (suites.Server, error) {
+		o := sandbox.In(t, "naps", "127.0.0.1:8080")
+		return server(sandbox.Serve(ctx, sandbox.ServeOptions{Options: o, Port: 8080}))
+	}}
+	r := runPlan(t, plan)
+	for _, res := range r.Results {
+		if res.Reason != nil && res.Reason.Code != specs.Deselected && res.Verdict != specs.SlowPass {
+			t.Errorf("%s: %s %+v", res.ID, res.Verdict, res.Reason)
+		}
+	}
+	if r.Summary.Counts[specs.SlowPass] != 1 || len(r.Target.Exits) != 1 {
+		t.Errorf("%v, exits %+v", r.Summary.Counts, r.Target.Exits)
+	}
+}
+
+// napping ends a connection that ends within a question with a nap that nobody is
+// served in.
+type napping struct {
+	net.Conn
+	awake *sync.Mutex
+	last  byte
+}
+
+func (c *napping) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.last = p[n-1]
+	}
+	if c.awake.Lock(); err != nil && c.last != '?' && c.last != 0 {
+		c.last = 0
+		time.Sleep(1500 * time.Millisecond)
+	}
+	c.awake.Unlock()
+	return n, err
+}
+
+type nappers struct {
+	net.Listener
+	awake sync.Mutex
+}
+
+func (l *nappers) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &napping{Conn: c, awake: &l.awake}, err
+}
+
 func init() {
+	sandbox.Hostile["naps"] = func(args []string) {
+		handler, err := suites.Handler("zen", nil)
+		if err != nil {
+			panic(err)
+		}
+		l, err := net.Listen("tcp", args[0])
+		if err != nil {
+			panic(err)
+		}
+		<-serve.Start(&nappers{Listener: l}, handler, serve.Options{}).Done()
+	}
+	sandbox.Hostile["one-mode"] = func(args []string) {
+		all := faults.For("calc")
+		fault := all[slices.IndexFunc(all, func(f faults.Fault) bool { return f.Name == "one-buffer-for-all" })]
+		l, err := net.Listen("tcp", args[0])
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println("one mode for all")
+		<-fault.Start(l).Done()
+	}
 	// It serves some connections and then exits.
 	sandbox.Hostile["dies"] = func(args []string) {
 		handler, err := suites.Handler("zen", nil)

@@ -27,6 +27,17 @@ type Output struct {
 	Dropped int64  // bytes between Head and Tail that were not kept
 }
 
+// Then is what two runs of a server have written, one after the other.
+func (o Output) Then(next Output) Output {
+	r := NewRecorder()
+	for _, part := range []Output{o, next} {
+		r.write(part.Head)
+		r.write(part.Tail)
+		r.total += part.Dropped
+	}
+	return r.Output()
+}
+
 // LastLines gives the last n lines that are not empty. They are safe to print:
 // what is not printable is escaped as in a Go string, and each is cut after 200
 // bytes, with an ellipsis for the rest.

@@ -54,3 +54,23 @@ func TestLastLines(t *testing.T) {
 		}
 	}
 }
+
+// Two outputs one after the other are what one recorder would have kept.
+func TestOutputThen(t *testing.T) {
+	t.Parallel()
+	record := func(texts ...string) Output {
+		o := NewRecorder()
+		for _, text := range texts {
+			o.write([]byte(text))
+		}
+		return o.Output()
+	}
+	long := strings.Repeat("0123456789", headSize/4)
+	for _, pair := range [][2]string{{"", ""}, {"first\n", ""}, {"", "second\n"}, {"first\n", "second\n"}, {long, "second\n"}, {"first\n", long}} {
+		got, want := record(pair[0]).Then(record(pair[1])), record(pair[0], pair[1])
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%.10q (%d), then %.10q (%d): head %d, tail %d, dropped %d; want %d, %d, %d", pair[0], len(pair[0]), pair[1], len(pair[1]),
+				len(got.Head), len(got.Tail), got.Dropped, len(want.Head), len(want.Tail), want.Dropped)
+		}
+	}
+}

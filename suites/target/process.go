@@ -55,6 +55,23 @@ func (e *CommandError) Error() string {
 	return fmt.Sprintf("command %q: %s", e.Command, e.Reason)
 }
 
+// UnreadyError is of a server that ran, and did not listen where it had to: the
+// doing of whoever wrote it.
+type UnreadyError struct {
+	Message   string   // a line
+	Output    []string // the last lines that it wrote, escaped
+	Ended     bool     // by itself
+	Elsewhere bool     // it listens on another port
+	Interface bool     // it listens on its port, at another address
+}
+
+func (e *UnreadyError) Error() string {
+	if len(e.Output) == 0 {
+		return e.Message + "; it printed nothing"
+	}
+	return e.Message + "; its last output:\n    " + strings.Join(e.Output, "\n    ")
+}
+
 // portError says that somebody else has the port. A picked port is then given
 // up for another one.
 type portError struct{ reason string }
@@ -262,7 +279,12 @@ func (p *Process) launchOn(ctx context.Context, port int) error {
 	}
 	// Only now is the output complete.
 	lines := r.out.Output().LastLines(shownLines)
-	if len(lines) == 0 {
+	var unready *UnreadyError
+	switch {
+	case errors.As(problem, &unready):
+		unready.Output = lines
+		return unready
+	case len(lines) == 0:
 		return fmt.Errorf("%w; it printed nothing", problem)
 	}
 	return fmt.Errorf("%w; its last output:\n    %s", problem, strings.Join(lines, "\n    "))
@@ -423,24 +445,27 @@ func (r *run) exitedEarly() error {
 	if r.status.Signal != 0 {
 		was = "was "
 	}
-	return fmt.Errorf("%q %s%s before it listened on %s%s", r.command, was, r.status, r.address(), left)
+	return &UnreadyError{Ended: true, Message: fmt.Sprintf("%q %s%s before it listened on %s%s", r.command, was, r.status, r.address(), left)}
 }
 
 func (r *run) notListening(limit time.Duration) error {
 	problem := fmt.Sprintf("%q did not listen on %s within %v", r.command, r.address(), limit)
 	elsewhere := r.listensOn()
 	if len(elsewhere) == 0 {
-		return errors.New(problem)
+		return &UnreadyError{Message: problem}
 	}
+	unready := &UnreadyError{Elsewhere: true}
 	hint := "give it its port with {port}, or let it read the variable PORT"
 	var places []string
 	for _, place := range elsewhere {
 		places = append(places, place.String())
 		if int(place.Port()) == r.port {
 			hint = "that is not reached at " + r.host
+			unready.Elsewhere, unready.Interface = false, true
 		}
 	}
-	return fmt.Errorf("%s: it listens on %s (%s)", problem, strings.Join(places, ", "), hint)
+	unready.Message = fmt.Sprintf("%s: it listens on %s (%s)", problem, strings.Join(places, ", "), hint)
+	return unready
 }
 
 // stop ends the server and all that it left. It may be called again.

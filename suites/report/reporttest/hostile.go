@@ -4,6 +4,7 @@
 package reporttest
 
 import (
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 )
 
 // Hostile are strings that a target, or whoever runs it, could bring in.
-var Hostile = map[string]string{
+var Hostile = seen(map[string]string{
 	"escape":  "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b31m",
 	"command": "::error::owned\n::set-output name=a::b\n  ::warning::x\r##[error]x ##vso[task.setvariable]y ####",
 	"html":    `<script>alert("1")</script>&amp;<!--`,
@@ -27,6 +28,15 @@ var Hostile = map[string]string{
 	"lines":   strings.Repeat("line\n\t", 500),
 	"blanks":  "   ",
 	"long":    strings.Repeat("\x1b[31m<é\xff", 150_000),
+})
+
+// seen leaves two of them for the race detector: one goroutine writes a report, and
+// what is in the strings makes no race.
+func seen(all map[string]string) map[string]string {
+	if raceEnabled {
+		maps.DeleteFunc(all, func(name, _ string) bool { return name != "escape" && name != "invalid" })
+	}
+	return all
 }
 
 // Fill puts a string into every string field, list and map below v. A verdict

@@ -167,6 +167,7 @@ func converse(conn *net.TCPConn, in *bufio.Reader) {
 func messages(conn net.Conn, in *bufio.Reader) error {
 	var message []byte
 	kind := byte(0)
+	valid := 0 // bytes of a text that are known to be valid
 	for {
 		f, err := read(in, maxMessage-len(message))
 		if err != nil {
@@ -186,12 +187,16 @@ func messages(conn net.Conn, in *bufio.Reader) error {
 				kind = f.opcode
 			}
 			message = append(message, f.payload...)
-			if kind == text && !utf8Prefix(message, f.fin) {
-				return failure(1007)
+			if kind == text {
+				n := whole(message[valid:], f.fin)
+				if !utf8.Valid(message[valid:][:n]) {
+					return failure(1007)
+				}
+				valid += n
 			}
 			if f.fin {
 				err = write(conn, kind, message)
-				message, kind = nil, 0
+				message, kind, valid = nil, 0, 0
 			}
 		}
 		if err != nil {
@@ -200,20 +205,17 @@ func messages(conn net.Conn, in *bufio.Reader) error {
 	}
 }
 
-// utf8Prefix says whether some bytes can be the beginning of a text, or all of it.
-func utf8Prefix(b []byte, whole bool) bool {
-	if whole {
-		return utf8.Valid(b)
-	}
-	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
+// whole is how much of a text does not end inside of a character that may go on.
+func whole(b []byte, last bool) int {
+	for i := len(b) - 1; !last && i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
 		if utf8.RuneStart(b[i]) {
 			if !utf8.FullRune(b[i:]) {
-				b = b[:i]
+				return i
 			}
 			break
 		}
 	}
-	return utf8.Valid(b)
+	return len(b)
 }
 
 func closed(conn net.Conn, payload []byte) error {
