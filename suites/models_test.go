@@ -40,8 +40,11 @@ func TestReferenceIsConformantInEveryModel(t *testing.T) {
 		}
 		these := protocols
 		if raceEnabled {
-			// What can race is the model, whose handlers share nothing, and a process for each
-			// connection is a process of its own.
+			// What can race is the model: its handlers share nothing. A process for each connection is hundreds
+			// of programs that start slowly then; the tests of impl/serve have a few.
+			if m.Name == "process" {
+				continue
+			}
 			these = protocols[i%len(protocols):][:1]
 		}
 		for _, protocol := range these {
