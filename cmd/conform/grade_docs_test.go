@@ -153,7 +153,7 @@ func TestRecipesRun(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s %s: %v\n%s", j.env, j.command, err, out)
 				}
-				if j.command == merge && !strings.Contains(string(out), "3 of 3 submissions: 3 not-started") {
+				if j.command == merge && !strings.Contains(string(out), "3 of 3 submissions: 3 did not start") {
 					t.Errorf("%s", out)
 				}
 			}

@@ -279,7 +279,7 @@ func (v *view) meaning() string {
 				met++
 			}
 		}
-		text = fmt.Sprintf("%d of %s met in full.", met, count(len(v.Lines), "part is", "parts are"))
+		text = fmt.Sprintf("%d of %s met in full.", met, count(len(v.Lines), "part is", "parts are")) + v.ends()
 	}
 	if v.partial {
 		text += " Not everything that counts is shown here, and no deductions: this is not the whole grade."
@@ -288,6 +288,20 @@ func (v *view) meaning() string {
 		text += " A person has still to judge a part, which is not in these points."
 	}
 	return text
+}
+
+// ends says how the server ended while it was tested, if it did: of what it does
+// not survive, or by a limit, which no exchange shows.
+func (v *view) ends() string {
+	if v.Report == nil || len(v.Report.Target.Exits) == 0 {
+		return ""
+	}
+	exits := v.Report.Target.Exits
+	text := " Its server ended while it was tested"
+	if len(exits) > 1 {
+		text += fmt.Sprintf(", %d times, at first", len(exits))
+	}
+	return text + ": it " + strings.TrimSpace(report.Plain(exits[0].Status, 200)) + "."
 }
 
 // result is what the run has of a requirement: of several draws, the one that

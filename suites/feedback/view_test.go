@@ -195,3 +195,33 @@ func TestView(t *testing.T) {
 		t.Error("the grade was changed")
 	}
 }
+
+// A server that ended while it was tested, as by running out of memory: no
+// exchange with it says so.
+func TestHowAServerEndedIsSaid(t *testing.T) {
+	t.Parallel()
+	g := sample()
+	for i := range g.Lines {
+		g.Lines[i].Visibility = grade.Visible
+	}
+	exit := report.Exit{Status: "was ended: it used more than its 64 MiB of memory"}
+	for _, c := range []struct {
+		exits []report.Exit
+		want  string
+	}{
+		{nil, ""},
+		{[]report.Exit{exit}, "Its server ended while it was tested: it was ended: it used more than its 64 MiB of memory."},
+		{[]report.Exit{exit, exit}, "Its server ended while it was tested, 2 times, at first: it was ended: it used more than its 64 MiB of memory."},
+	} {
+		g.Report.Target.Exits = c.exits
+		for _, format := range []string{"markdown", "html", "gradescope"} {
+			var b bytes.Buffer
+			if err := Write(format, &b, g, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(b.String(), "server ended while"); got != (c.want != "") || !strings.Contains(strings.ReplaceAll(b.String(), "\\:", ":"), c.want) {
+				t.Errorf("%s: %s lacks %q", format, b.String()[:min(b.Len(), 2000)], c.want)
+			}
+		}
+	}
+}

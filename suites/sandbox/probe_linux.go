@@ -149,7 +149,7 @@ func lastWords(err error) string {
 func namespaceFix() string {
 	switch {
 	case setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" && os.Getuid() != 0:
-		return "Ubuntu's AppArmor forbids it: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or give conform a profile with userns"
+		return "Ubuntu's AppArmor forbids it: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or give conform a profile with userns, as docs/grading.md has one"
 	case setting("/proc/sys/user/max_user_namespaces") == "0":
 		return "the limit is 0: sudo sysctl user.max_user_namespaces=10000"
 	case setting("/proc/sys/kernel/unprivileged_userns_clone") == "0" && os.Getuid() != 0:
