@@ -136,6 +136,36 @@ func TestEveryWayToMissAnAnswerHasItsCode(t *testing.T) {
 	}
 }
 
+// What fails in haste is repeated; what is right is not waited for any longer.
+func TestHasteGivesUpSooner(t *testing.T) {
+	t.Parallel()
+	env := target(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1))
+		time.Sleep(time.Second)
+		says("right", stay)(c)
+	})
+	env.Timing.Answer = 2 * time.Second
+	ask := func(c *specs.Case) {
+		client := c.Dial()
+		client.Send("??")
+		client.Expect("right")
+	}
+	if r := run(env, specs.Must, ask); r.Verdict != specs.Pass {
+		t.Errorf("with all the time that there is: %+v", r)
+	}
+	env.Hasty = true
+	if r := run(env, specs.Must, ask); r.Verdict != specs.Fail || !r.Waited || r.Reason.Code != specs.NoAnswer {
+		t.Errorf("in haste: %+v", r)
+	}
+	if r := run(env, specs.Must, func(c *specs.Case) {
+		if r := c.Try(1, 1, ask); r.Verdict != specs.Pass {
+			c.Failf("a try of its own: %+v", r)
+		}
+	}); r.Verdict != specs.Pass {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestTheReasonHoldsTheEvidence(t *testing.T) {
 	t.Parallel()
 	env := target(t, func(c net.Conn) { c.Read(make([]byte, 3)); says("Right.\n", stay)(c) })

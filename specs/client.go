@@ -152,8 +152,9 @@ func (cl *Client) wait(size int) time.Duration {
 	return cl.c.env.Timing.Answer + time.Duration(size/(256<<10))*time.Second
 }
 
-// expected is how long what is expected may take: wait, if not in haste.
-func (cl *Client) expected(size int) time.Duration {
+// Patience is how long what is expected, of so many bytes, may take before the case
+// fails: less where it will be run again.
+func (cl *Client) Patience(size int) time.Duration {
 	if cl.c.env.Hasty {
 		return cl.wait(size) - cl.c.env.Timing.Answer*3/4
 	}
@@ -306,7 +307,7 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 	}
 	index, _ := decided(s)
 	if index < 0 {
-		code, message := diagnose(s, longest, cl.expected(longest))
+		code, message := diagnose(s, longest, cl.Patience(longest))
 		var diff *Difference
 		if len(outcomes) > 0 {
 			diff = difference(closest(outcomes, s.Unread).like(s.Unread), s.Unread)
@@ -335,7 +336,7 @@ func (cl *Client) ExpectOneOf(outcomes ...Outcome) int {
 // longer than an answer takes after each part of it, so that one that breaks off
 // is not waited for in vain.
 func (cl *Client) await(size int, enough func(unread []byte) bool) wire.State {
-	wait, once := cl.expected(size), cl.expected(0)
+	wait, once := cl.Patience(size), cl.Patience(0)
 	if wait == once {
 		return cl.conn.Await(cl.c.ctx, wait, enough)
 	}
@@ -343,7 +344,7 @@ func (cl *Client) await(size int, enough func(unread []byte) bool) wire.State {
 	if had > 0 {
 		wait = once
 	}
-	for end := time.Now().Add(cl.expected(size)); ; wait = once {
+	for end := time.Now().Add(cl.Patience(size)); ; wait = once {
 		done := false
 		s := cl.conn.Await(cl.c.ctx, min(wait, time.Until(end)), func(unread []byte) bool {
 			done = enough(unread)

@@ -39,7 +39,7 @@ func (cl *Client) expectDatagrams(want []string, inOrder bool) {
 	rest := slices.Clone(want)
 	for len(rest) > 0 {
 		began := time.Now()
-		wait := cl.expected(0)
+		wait := cl.Patience(0)
 		p, ok := cl.conn.Datagram(cl.c.ctx, wait)
 		if !ok {
 			cl.missing(len(want)-len(rest), len(want), shown, wait)

@@ -92,7 +92,7 @@ func (p *pool) run(ctx context.Context) {
 		return slices.Concat(p.abreast(ctx, together, p.together), p.waiting(ctx, mute, p.together), p.inTurn(ctx, crowds))
 	})...)
 	for _, j := range mute {
-		if s := j.session; j.result.Verdict == specs.Pass && j.result.Longest > 0 {
+		if s := j.session; s.serves.Class == specs.Unknown && j.result.Verdict == specs.Pass && j.result.Longest > 0 {
 			s.late, s.longRetries = true, 0 // it can be waited for after all
 		}
 	}
@@ -219,11 +219,16 @@ func (p *pool) oneByOne(ctx context.Context, jobs []*job) {
 	var wg sync.WaitGroup
 	for _, jobs := range servers {
 		wg.Go(func() {
+			var silent []*job
 			for _, j := range jobs {
-				if !p.settle(ctx, j) {
-					p.alone(ctx, j)
+				if !p.settle(ctx, j) && !p.alone(ctx, j) {
+					silent = append(silent, j)
 				}
 			}
+			p.waiting(ctx, silent, func(ctx context.Context, j *job) bool {
+				p.confirm(ctx, j)
+				return true
+			})
 		})
 	}
 	wg.Wait()
@@ -498,20 +503,21 @@ func (p *pool) confirmed(ctx context.Context, j *job, first specs.Result, factor
 }
 
 // alone executes a job that may kill or hang the server, and looks at the
-// server afterwards.
-func (p *pool) alone(ctx context.Context, j *job) {
+// server afterwards. It says whether the result is final: what a silent server was
+// waited for in vain is confirmed beside others, since that did it no harm.
+func (p *pool) alone(ctx context.Context, j *job) (final bool) {
 	s := j.session
 	s.alone.Lock()
-	p.execute(ctx, j, 1, !s.silent())
+	p.execute(ctx, j, 1, s.serves.Class != specs.Unknown)
 	alive, restarted := s.alive(ctx, j.spec.ID, j.result.Reason.Code)
 	s.alone.Unlock()
 	if ctx.Err() != nil {
 		if failed(j.result.Verdict) {
 			p.settle(ctx, j)
-			return
+			return true
 		}
 		p.finish(j)
-		return
+		return true
 	}
 	switch {
 	case failed(j.result.Verdict) && (!alive || restarted) && !(restarted && s.hung && j.result.Waited && !s.silent()):
@@ -525,11 +531,14 @@ func (p *pool) alone(ctx context.Context, j *job) {
 		j.result.Verdict = specs.Fail
 		j.result.Reason = specs.Reason{Code: specs.TargetDied, Message: message, Hint: j.spec.Cause}
 		p.finish(j)
-	case failed(j.result.Verdict) && !(j.result.Waited && s.silent()) && !s.unserved(j.result):
-		p.confirm(ctx, j)
-	default:
+	case !failed(j.result.Verdict) || s.unserved(j.result):
 		p.finish(j)
+	case j.result.Waited && s.silent():
+		return false
+	default:
+		p.confirm(ctx, j)
 	}
+	return true
 }
 
 // execute runs the case of a job once, so much more patiently; hastily if it is

@@ -698,3 +698,39 @@ func TestWhoTakesConnectionsIsReached(t *testing.T) {
 		t.Errorf("%d servers", len(servers))
 	}
 }
+
+// Apart, no requirement runs beside another; only what a silent server is asked does.
+func TestApart(t *testing.T) {
+	t.Parallel()
+	beside := func(r *report.Report) (n int) {
+		for i, a := range r.Results {
+			for _, b := range r.Results[i+1:] {
+				judged := a.Attempts > 0 && b.Attempts > 0
+				if judged && a.StartedMS < b.StartedMS+b.DurationMS && b.StartedMS < a.StartedMS+a.DurationMS {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	plan := suites.Plan{Protocol: "zen", Apart: true, Only: []string{"zen/answers", "zen/concurrency/{second-client,burst}"}}
+	plan.Target = start(t, zen.New, nil)
+	if r := run(t, plan); beside(r) > 0 || r.Summary.Counts[specs.Pass] < 10 {
+		t.Errorf("%d ran beside another: %v", beside(r), r.Summary.Counts)
+	}
+	plan.Target = start(t, func() impl.Handler { return mute{} }, nil)
+	if r := run(t, plan); beside(r) < 10 || r.Summary.Counts[specs.Pass] > 0 {
+		t.Errorf("only %d ran beside another: %v", beside(r), r.Summary.Counts)
+	}
+	plan.Jobs, plan.Apart, plan.Only = 1, false, []string{"zen/answers/{beautiful,explicit,simple,unknown-question}"}
+	if r := run(t, plan); beside(r) > 0 {
+		t.Errorf("%d ran beside another, and the user wanted one at a time", beside(r))
+	}
+}
+
+// mute answers nothing.
+type mute struct{}
+
+func (mute) Open() impl.Reply       { return impl.Reply{} }
+func (mute) Data([]byte) impl.Reply { return impl.Reply{} }
+func (mute) End() impl.Reply        { return impl.Reply{} }

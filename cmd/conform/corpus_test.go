@@ -86,9 +86,14 @@ func TestCorpus(t *testing.T) {
 	}
 	c := newCorpusRun(t)
 	mounts := c.mounts()
-	times, halves := 1, [][]int{{0, 1, 2, 3, 4, 5}}
+	// Parts one after the other, with so many jobs: four in all.
+	type strand struct {
+		jobs  int
+		parts []int
+	}
+	times, strands := 1, []strand{{4, []int{0, 1, 2, 3, 4, 5}}}
 	if *wholeCorpus {
-		times, halves = 2, [][]int{{0}, {1, 2, 3, 4, 5}} // which take as long
+		times, strands = 2, []strand{{2, []int{0}}, {1, []int{1, 2, 4}}, {1, []int{5, 3}}} // which take as long
 	}
 	var before map[string]grade.Grade
 	for i := range times {
@@ -101,11 +106,11 @@ func TestCorpus(t *testing.T) {
 		}
 		out := func(number int) string { return filepath.Join(c.dir, fmt.Sprintf("graded-%d-%d", number, i)) }
 		var beside sync.WaitGroup
-		for _, numbers := range halves {
+		for _, s := range strands {
 			beside.Go(func() {
-				for _, number := range numbers {
+				for _, number := range s.parts {
 					if len(entries[number]) > 0 {
-						c.grade(folders[number], c.rubric(number, corpus[number].rubric, corpus[number].more), out(number), 4/len(halves))
+						c.grade(folders[number], c.rubric(number, corpus[number].rubric, corpus[number].more), out(number), s.jobs)
 					}
 				}
 			})

@@ -487,7 +487,7 @@ func (ws *conn) ExpectBinary(data string) { ws.ExpectMessage(frame.Binary, data)
 // may come before it.
 func (ws *conn) ExpectPong(payload string) {
 	began := time.Now()
-	timedOut := ws.pump(patience(ws.c, 0), func() bool { return len(ws.pongs) > 0 || ws.close != nil })
+	timedOut := ws.pump(ws.client.Patience(0), func() bool { return len(ws.pongs) > 0 || ws.close != nil })
 	if len(ws.pongs) == 0 || ws.pongs[0] != payload {
 		judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{ponged(payload)})
 	}

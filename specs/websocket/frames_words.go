@@ -105,7 +105,7 @@ func (ws *conn) ExpectWithin(d time.Duration, outcomes ...outcome) {
 // ExpectPongs waits for the answers to Pings that were sent at once. A server
 // may answer some of them only (RFC 6455 §5.5.3), each once and in order.
 func (ws *conn) ExpectPongs(payloads ...string) {
-	timedOut := ws.pump(patience(ws.c, 0), func() bool { return len(ws.pongs) > 0 || ws.close != nil })
+	timedOut := ws.pump(ws.client.Patience(0), func() bool { return len(ws.pongs) > 0 || ws.close != nil })
 	if !timedOut {
 		ws.pump(2*ws.c.Timing().Quiet, func() bool { return len(ws.pongs) >= len(payloads) || ws.close != nil })
 	}
