@@ -23,8 +23,8 @@ type job struct {
 	first    time.Time // when the first attempt began
 }
 
-// pool executes jobs: first those that harm nobody, as many at a time as the
-// target bears, and those with several clients in turn, with the slow ones
+// pool executes jobs: first a few, to know whether the target answers at all; then
+// those that harm nobody, as many at a time as the target bears, and those with several clients in turn, with the slow ones
 // beside them if the target bears that; then the failures among
 // them once more, alone; then those that may kill or hang a weak server, alone.
 type pool struct {
@@ -156,7 +156,13 @@ func (p *pool) confirmAll(ctx context.Context, jobs []*job) {
 		}
 		jobs = jobs[1:]
 	}
-	p.waiting(ctx, silent, func(ctx context.Context, j *job) bool {
+	p.confirmSilent(ctx, silent)
+}
+
+// confirmSilent executes once more, side by side, what silent servers were waited
+// for in vain.
+func (p *pool) confirmSilent(ctx context.Context, jobs []*job) {
+	p.waiting(ctx, jobs, func(ctx context.Context, j *job) bool {
 		p.confirm(ctx, j)
 		return true
 	})
@@ -165,13 +171,13 @@ func (p *pool) confirmAll(ctx context.Context, jobs []*job) {
 // sameSilence are the first jobs on the server of the first that were waited for
 // in vain, if that one was; as many as it takes to believe it.
 func sameSilence(jobs []*job) (batch []*job) {
+	if !jobs[0].result.Waited {
+		return nil
+	}
 	for _, j := range jobs {
 		if len(batch) < maxLongRetries && j.session == jobs[0].session && j.result.Waited && !j.result.Confirmed {
 			batch = append(batch, j)
 		}
-	}
-	if !jobs[0].result.Waited {
-		return nil
 	}
 	return batch
 }
@@ -225,10 +231,7 @@ func (p *pool) oneByOne(ctx context.Context, jobs []*job) {
 					silent = append(silent, j)
 				}
 			}
-			p.waiting(ctx, silent, func(ctx context.Context, j *job) bool {
-				p.confirm(ctx, j)
-				return true
-			})
+			p.confirmSilent(ctx, silent)
 		})
 	}
 	wg.Wait()
