@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -408,14 +409,55 @@ func deflate() []specs.Spec {
 			}, specs.Covers("WS-DEFLATE-30"), specs.Cause("the windows of the two sides drift apart: a message is left out of the context, or put into it twice")),
 
 		specs.Requirement("websocket/deflate/every-size", specs.Must, "RFC 7692 §7.2",
-			"Messages of 16 bytes to 8 KiB come back compressed under all parameters that are agreed to.",
-			func(c *specs.Case) { underParameters(c, 24, 12, 16, 64, 256, 1024, 4096, 8192) },
+			"Messages of 16 bytes to 8 KiB, of every kind of data and in frames of every size, come back compressed under all parameters that are agreed to.",
+			func(c *specs.Case) {
+				underParameters(c, slices.Concat(serverSets, clientSets), func(ws *conn, made []made) {
+					for _, size := range []int{16, 64, 256, 1024, 4096, 8192} {
+						for i := range 12 {
+							m := made[i%len(made)]
+							ws.roundTrip(m.op, m.cut(i, size), 0)
+						}
+					}
+					for i, m := range made {
+						ws.roundTrip(m.op, m.cut(i, 8192), 256)
+						ws.roundTrip(m.op, m.cut(i+1, 1024), 64<<(i%3))
+					}
+				})
+			},
 			specs.Covers("WS-DEFLATE-30", "WS-DEFLATE-16"), specs.Cause("the compressor or the inflater does not keep to the parameters of the response")),
 
 		specs.Requirement("websocket/deflate/large-messages", specs.Must, "RFC 7692 §7.2",
-			"Messages of 16 to 128 KiB come back compressed under all parameters that are agreed to.",
-			func(c *specs.Case) { underParameters(c, 4, 1, 16<<10, 32<<10, 64<<10, 128<<10) },
+			"Messages of 16 to 128 KiB, whole and in frames of 256 bytes to 32 KiB, come back compressed under all parameters that are agreed to.",
+			func(c *specs.Case) {
+				underParameters(c, slices.Concat(serverSets, clientSets), func(ws *conn, made []made) {
+					for _, m := range made {
+						for i, size := range []int{16 << 10, 32 << 10, 64 << 10, 128 << 10} {
+							ws.roundTrip(m.op, m.cut(i, size), 0)
+							ws.roundTrip(m.op, m.cut(i+1, size), 256)
+						}
+						for i, piece := range []int{1 << 10, 4 << 10, 32 << 10} {
+							ws.roundTrip(m.op, m.cut(i, 128<<10), piece)
+						}
+					}
+				})
+			},
 			specs.Covers("WS-DEFLATE-30", "WS-DEFLATE-16"), specs.Cause("a message that is longer than the window, or than a buffer of the server, is not inflated to its end")),
+
+		specs.Requirement("websocket/deflate/thousands-of-messages", specs.Must, "RFC 7692 §7.2",
+			"A thousand messages each of 16, 64, 256 and 1024 bytes, of every kind of data and under all parameters that are agreed to, come back compressed, sent 25 at a time; and a hundred each of 4096 and 8192.",
+			func(c *specs.Case) {
+				underParameters(c, serverSets, func(ws *conn, made []made) {
+					for _, m := range made {
+						for _, size := range []int{16, 64, 256, 1024} {
+							ws.roundTrips(m, 1000, size)
+						}
+						for _, size := range []int{4096, 8192} {
+							ws.roundTrips(m, 100, size)
+						}
+					}
+				})
+			}, specs.Covers("WS-DEFLATE-30"), specs.Slow, specs.Heavy,
+			specs.Cause("something is used up with every message, or the windows of the two sides drift apart, and it shows after some hundreds")),
 
 		specs.Requirement("websocket/deflate/bomb", specs.Robust, "RFC 6455 §10.4",
 			"A message of 64 KiB that inflates to 64 MiB is refused for its size, and the server goes on serving.",
@@ -578,47 +620,61 @@ func (ws *conn) roundTrip(op frame.Opcode, data string, pieces int) {
 	ws.ExpectMessage(op, data)
 }
 
-// parameterSets are what clients offer in practice.
-var parameterSets = []string{
-	"", "client_max_window_bits", "client_max_window_bits=9", "client_no_context_takeover",
-	"server_no_context_takeover", "server_max_window_bits=9", "server_max_window_bits=15",
-	"server_no_context_takeover; server_max_window_bits=9", "server_no_context_takeover; server_max_window_bits=15",
-	"server_no_context_takeover; server_max_window_bits=9, permessage-deflate; server_no_context_takeover, permessage-deflate",
+// What clients offer in practice: without parameters, with some for the server,
+// and with some for themselves.
+var (
+	serverSets = []string{
+		"", "server_no_context_takeover", "server_max_window_bits=9", "server_max_window_bits=15",
+		"server_no_context_takeover; server_max_window_bits=9", "server_no_context_takeover; server_max_window_bits=15",
+		"server_no_context_takeover; server_max_window_bits=9, permessage-deflate; server_no_context_takeover, permessage-deflate",
+	}
+	clientSets = []string{"client_max_window_bits", "client_max_window_bits=9", "client_no_context_takeover"}
+)
+
+// made is data of one kind, to cut messages from.
+type made struct {
+	op   frame.Opcode
+	data string
 }
 
-// underParameters has messages of several sizes and kinds under all parameters
-// that the target agrees to; in whole frames and in fragments. Of each size
-// there are so many under the first set, which has no parameters, and so many
-// under each of the others.
-func underParameters(c *specs.Case, first, others int, sizes ...int) {
+// cut is a message of n bytes from a place of its own.
+func (m made) cut(i, n int) string {
+	at := i * 977 % (len(m.data) - n + 1)
+	return m.data[at : at+n]
+}
+
+// underParameters runs a conversation under each of the offers that the target
+// agrees to: with every kind of data under the first, and with JSON, which most
+// messages are, under the others.
+func underParameters(c *specs.Case, offers []string, talk func(*conn, []made)) {
 	agreeable(c)
 	needsEcho(c)
-	longest := sizes[len(sizes)-1]
-	text, image, noise := prose(c, 2*longest), picture(c, 2*longest), string(c.Bytes(2*longest))
-	for n, offer := range parameterSets {
+	const longest = 160 << 10
+	kinds := []made{{frame.Text, prose(c, longest)}, {frame.Binary, picture(c, longest)}, {frame.Binary, speech(c, longest)},
+		{frame.Text, markup(c, longest)}, {frame.Binary, document(c, longest)}}
+	for _, offer := range offers {
 		ws, _ := try(c, deflates(offer))
 		if ws == nil || ws.codec == nil {
 			continue // declined, as it may be
 		}
-		times := others
-		if n == 0 {
-			times = first
+		talk(ws, kinds)
+		kinds = kinds[:1]
+	}
+}
+
+// roundTrips has many messages of a size echoed, compressed, some at a time.
+func (ws *conn) roundTrips(m made, n, size int) {
+	const together = 25
+	ws.brief = true
+	for at := 0; at < n; at += together {
+		var list []frame.Frame
+		for i := range together {
+			list = append(list, frame.New(m.op, ws.codec.deflate(m.cut(at+i, size))).WithRSV(frame.RSV1))
 		}
-		for _, size := range sizes {
-			for i := range times {
-				at := i * (longest / times)
-				switch i % 3 {
-				case 0:
-					ws.roundTrip(frame.Text, text[at:at+size], 0)
-				case 1:
-					ws.roundTrip(frame.Binary, image[at:at+size], 256<<(2*(i/3%4)))
-				case 2:
-					ws.roundTrip(frame.Binary, noise[at:at+size], 0)
-				}
-			}
-		}
-		if n == 0 {
-			ws.roundTrip(frame.Text, text[:longest], 256)
+		ws.sent = []string{fmt.Sprintf("messages %d to %d of %d bytes, compressed: %s, …", at+1, at+together, size, message{op: m.op, data: m.cut(at, size)})}
+		ws.SendBytes(masked(ws.c, list))
+		for i := range together {
+			ws.ExpectMessage(m.op, m.cut(at+i, size))
 		}
 	}
 }
@@ -641,6 +697,38 @@ func picture(c *specs.Case, n int) string {
 		}
 	}
 	return string(p)
+}
+
+// speech is n bytes of a language: words that come back, in no order.
+func speech(c *specs.Case, n int) string {
+	words := strings.Fields("der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat daß sie nach wird bei " +
+		"einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur bis mehr durch man sein wurde sei Prozent hatte kann gegen vom können schon wenn habe seine")
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(words[c.IntN(len(words))])
+		b.WriteByte(" ,."[max(0, c.IntN(12)-9)])
+	}
+	return b.String()[:n]
+}
+
+// markup is a text of n bytes with the redundancy of HTML.
+func markup(c *specs.Case, n int) string {
+	var b strings.Builder
+	for b.Len() < n {
+		fmt.Fprintf(&b, "<tr class=\"row-%d\">\n  <td><a href=\"/items/%d\">%s</a></td>\n  <td>%s %s</td>\n</tr>\n", c.IntN(2), c.IntN(100000), c.Word(), c.Word(), c.Word())
+	}
+	return b.String()[:n]
+}
+
+// document is n bytes as in a PDF: a little text around what is compressed
+// already.
+func document(c *specs.Case, n int) string {
+	var b strings.Builder
+	for i := 1; b.Len() < n; i++ {
+		size := 200 + c.IntN(3000)
+		fmt.Fprintf(&b, "%d 0 obj\n<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream\nendobj\n", i, size, c.Bytes(size))
+	}
+	return b.String()[:n]
 }
 
 // packed compresses by itself, at a level.
