@@ -36,9 +36,17 @@ type Env struct {
 	Door sync.Locker
 	// Explore says how much of the orders in which clients may speak is tried.
 	Explore Exploration
+	// Usage is what the target holds, if its processes can be seen; nil if not.
+	Usage func() (held Usage, known bool)
 	// Hasty says that what fails will be run again before it counts: what is
 	// expected is waited for a quarter as long.
 	Hasty bool
+}
+
+// Usage is what the processes of a target hold.
+type Usage struct {
+	Memory      int64 // resident, in bytes
+	Descriptors int   // open
 }
 
 // Setting is the value of a dialect, and whether the user declared it or it
@@ -438,6 +446,15 @@ func (c *Case) Timing() Timing { return c.env.Timing }
 
 // Serves is what is known of how the target serves several clients.
 func (c *Case) Serves() Concurrency { return c.env.Serves }
+
+// Usage is what the target holds now, and whether that can be seen: what runs
+// on another machine, or as somebody else, shows only what it answers.
+func (c *Case) Usage() (held Usage, known bool) {
+	if c.env.Usage == nil {
+		return Usage{}, false
+	}
+	return c.env.Usage()
+}
 
 // Dial connects a new client. A connection that cannot be made fails the case.
 func (c *Case) Dial() *Client { return c.DialWith() }

@@ -26,6 +26,7 @@ type Server interface {
 	Exited() <-chan struct{}
 	ExitStatus() (target.ExitStatus, bool)
 	Busy() (used time.Duration, known bool)
+	Usage() (held target.Usage, known bool)
 	Output() target.Output
 	Restart(ctx context.Context) error
 	Stop() error
@@ -132,7 +133,7 @@ func (s *session) dialer() wire.Dialer {
 
 func (s *session) env() specs.Env {
 	env := specs.Env{Protocol: s.protocol, Dialer: s.dialer(), Timing: s.timing,
-		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed, Explore: s.explore}
+		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed, Explore: s.explore, Usage: s.usage}
 	if n := s.declared; n > 0 && n < s.serves.Bound {
 		// It is judged by what it claims, not by what it can do besides.
 		env.Serves = specs.Concurrency{Class: specs.Bounded, Bound: n, Evidence: "declared"}
@@ -147,6 +148,19 @@ func (s *session) env() specs.Env {
 		env.Door = &s.door
 	}
 	return env
+}
+
+// usage is what the processes of the server hold, where they can be seen: those
+// that conform has started, or that listen on this machine.
+func (s *session) usage() (specs.Usage, bool) {
+	held, known := target.Usage{}, false
+	switch {
+	case s.process != nil:
+		held, known = s.process.Usage()
+	case s.address.Network == "tcp":
+		held, known = target.UsageAt(s.address.Network, s.address.Address)
+	}
+	return specs.Usage(held), known
 }
 
 // ask runs a conversation that is no requirement, and says whether it came to

@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,8 @@ func websocketLimitsFaults() []Fault {
 		{Name: "huge-announcements-add-up", change: hugeAddUp,
 			Load: limits + "hundred-huge-announced-lengths",
 			Text: "Reserves what each client announces, which is no trouble for one of them, and ends when fifty have announced 256 MiB."},
+		{Name: "takes-announced-memory", change: takesAnnounced,
+			Text: "Takes memory for a whole frame when its header comes, and survives that where there is enough of it: a hundred megabytes here, for a gigabyte."},
 		{Name: "no-message-limit", change: func(p *plan) { p.options.MaxMessage = 1 << 30 },
 			Text: "Takes messages of any length, whatever limit it claims to have."},
 		{Name: "limit-for-each-fragment", change: func(p *plan) {
@@ -75,6 +78,9 @@ func websocketLimitsFaults() []Fault {
 			return s.n > 10_000
 		}), Load: limits + "flood-of-tiny-fragments",
 			Text: "Keeps an object for each fragment of a message, and ends, out of memory, when there are ten thousand."},
+		{Name: "keeps-a-kilobyte-of-each-fragment", change: keepsFragments,
+			Load: limits + "flood-of-tiny-fragments",
+			Text: "Keeps an object of a kilobyte for each fragment of a message, however short that is."},
 		{Name: "spins-on-empty-fragments", change: spinning,
 			Load: limits + "flood-of-empty-fragments",
 			Text: "Reads on, without giving anybody else a turn, while what it has read is an empty fragment."},
@@ -114,6 +120,9 @@ func websocketLimitsFaults() []Fault {
 			p.listen = placing(p, places)
 		}, Load: limits + "{connections-*,idle-crowd}",
 			Text: "Has a table for 250 clients, and never frees the place of one that has left."},
+		{Name: "descriptors-never-closed", change: neverCloses,
+			Load: limits + "connections-in-a-row",
+			Text: "Opens something for each client, such as a file to log to, and never closes it."},
 		{Name: "places-freed-by-close-frames", change: freedByClose,
 			Load: limits + "connections-dropped-anywhere",
 			Text: "Frees what belongs to a connection when a Close frame comes, and never when it ends in another way."},
@@ -154,6 +163,46 @@ func wsDying(f func(*wsState, wsFrame) bool) change {
 func hugeAddUp(p *plan) {
 	var announced atomic.Int32
 	wsDying(func(_ *wsState, f wsFrame) bool { return f.huge && announced.Add(1) > 50 })(p)
+}
+
+// takesAnnounced keeps the memory for as long as the connection lasts.
+func takesAnnounced(p *plan) {
+	wsEach(func() change {
+		var kept [][]byte
+		return wsIn(func(_ *wsState, f wsFrame) []wsFrame {
+			if f.huge && len(kept) == 0 {
+				kept = append(kept, p.held.take(100<<20))
+			}
+			return []wsFrame{f}
+		})
+	})(p)
+}
+
+func keepsFragments(p *plan) {
+	wsEach(func() change {
+		var kept [][]byte
+		return wsIn(func(_ *wsState, f wsFrame) []wsFrame {
+			if f.op == wsContinuation {
+				kept = append(kept, p.held.take(1<<10))
+			}
+			return []wsFrame{f}
+		})
+	})(p)
+}
+
+// neverCloses opens a file for each client until the server ends.
+func neverCloses(p *plan) {
+	p.accept = append(p.accept, func(*conn) {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return // there are no more
+		}
+		p.held.descriptors.Add(1)
+		go func() {
+			<-p.done
+			f.Close()
+		}()
+	})
 }
 
 // fragmentsSoFar counts the fragments of the client's message.

@@ -464,9 +464,13 @@ func deflate() []specs.Spec {
 			func(c *specs.Case) {
 				ws := openAgreed(c)
 				ws.Stays()
+				held := watch(c)
 				ws.SendPacked(frame.Binary, bomb())
-				if !ws.answers() {
+				if sent := ws.exchange(); !ws.answers() {
 					ws.Expect(failed(1009, 1008, 1007, 1011))
+					if limit := maxMessage(c); limit > 0 {
+						held.MemoryAtMost(int64(limit)+64<<20, sent, specs.Info)
+					}
 				} else {
 					c.Admit(specs.Info, specs.Reason{Code: specs.NotSilent, Message: "64 MiB are inflated for a message of 64 KiB: limit the size of a message after inflation",
 						Sent: ws.exchange(), Received: "the start of an echo"}, false)

@@ -13,8 +13,9 @@ import (
 )
 
 // limits is what a server has to bear: RFC 6455 §10.4, and what good engineering
-// asks for where no text does. What a server keeps in memory, and how much time
-// it spends, is only seen by what becomes of its clients.
+// asks for where no text does. What it keeps in memory, and which descriptors it
+// has open, is looked at where its processes can be seen, and else only shows in
+// what becomes of its clients.
 func limits() []specs.Spec {
 	return slices.Concat(announced(), declared(), floods(), slowClients(), manyClients(), volumes())
 }
@@ -27,8 +28,11 @@ func announced() []specs.Spec {
 			func(c *specs.Case) {
 				ws := open(c)
 				ws.Stays()
+				held := watch(c)
 				ws.Send(huge(c, 1<<30))
+				sent := ws.exchange()
 				ws.ExpectWithin(3*c.Timing().Quiet, failed(1009, 1008, 1002).streaming(), quiet().streaming())
+				held.MemoryAtMost(64<<20, sent, specs.NonStrict)
 				ws.client.Reset() // it would wait long for a Close frame
 				c.StillServes()
 			}, specs.Perilous, specs.Covers("WS-LIM-01"), specs.Cause(allocatesAnnounced)),
@@ -152,8 +156,11 @@ func floods() []specs.Spec {
 				ws.Stays()
 				list := inFrames(frame.Text, ascii(c, tinyFragments), 1)
 				list[len(list)-1].Fin = false
+				held := watch(c)
 				ws.pour(fmt.Sprintf("%d × one byte of TEXT FIN=0", len(list)), list)
+				sent := ws.exchange()
 				ws.ExpectWithin(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
+				held.MemoryAtMost(64<<20, sent, specs.NonStrict)
 				c.StillServes()
 			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-06"),
 			specs.Cause("an object is kept for every fragment, or the whole message is copied for each; append to one buffer, and bound it")),
@@ -212,12 +219,14 @@ func floods() []specs.Spec {
 			"A client that sends 200000 Pings of 125 bytes and never reads a Pong does not keep a new client from being served.",
 			func(c *specs.Case) {
 				ws := deaf(c, 16<<10)
+				held := watch(c)
 				f := frame.New(frame.Ping, ascii(c, 125))
 				p := masked(c, slices.Repeat([]frame.Frame{f}, unreadPings))
 				ws.say(fmt.Sprintf("%d × %s, and nothing is read", unreadPings, f))
 				_ = ws.client.Push(p, 4*c.Timing().Quiet) // it may stop reading, fail the connection, or drop Pongs
 				newcomer := open(c)
 				newcomer.NotStarved("")
+				held.MemoryAtMost(128<<20, ws.exchange(), specs.Info)
 				ws.client.Reset()
 				c.StillServes()
 			}, specs.Perilous, specs.Clients(2), specs.Heavy, specs.Covers("WS-LIM-13"),
@@ -258,12 +267,13 @@ func slowClients() []specs.Spec {
 				ws := deaf(c, 16<<10)
 				p := masked(c, slices.Repeat([]frame.Frame{frame.New(frame.Text, volume(c, frame.Text, size))}, 32<<20/size))
 				ws.say(fmt.Sprintf("%d texts of %d bytes, and nothing is read", 32<<20/size, size))
-				took := false
+				held, took := watch(c), false
 				c.Go(func() { took = ws.client.Push(p, 20*c.Timing().Answer) == nil })
 				c.Pause(4 * c.Timing().Quiet)
 				other.NotStarved("")
 				newcomer := open(c)
 				newcomer.NotStarved("")
+				held.MemoryAtMost(128<<20, ws.exchange(), specs.Info)
 				ws.client.Reset()
 				c.Join()
 				if took {
@@ -431,6 +441,7 @@ func manyClients() []specs.Spec {
 		specs.Requirement("websocket/limits/connections-in-a-row", specs.Robust, "good engineering",
 			"500 clients, one after the other, are served and leave.",
 			func(c *specs.Case) {
+				held := seasoned(c)
 				for i := range 500 {
 					ws := open(c)
 					ws.brief = true
@@ -443,16 +454,21 @@ func manyClients() []specs.Spec {
 					}
 					ws.client.Leave()
 				}
+				held.DescriptorsReturn("500 × (an opening handshake, a message, a closing handshake)", specs.NonStrict)
 			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-14"),
 			specs.Cause("the place or the file descriptor of a client that has left is never freed")),
 
 		specs.Requirement("websocket/limits/connections-dropped-anywhere", specs.Robust, "good engineering",
 			"300 connections that are dropped at any stage do not keep a new client from being served.",
 			func(c *specs.Case) {
+				held := seasoned(c)
 				for i := range 300 {
 					drop(c, i)
 				}
 				c.StillServes()
+				const sent = "300 connections that are dropped"
+				held.DescriptorsReturn(sent, specs.Info)
+				held.MemoryAtMost(64<<20, sent, specs.Info)
 			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-15"),
 			specs.Cause("what belongs to a connection is only freed at the end of a closing handshake; free it however the connection ends")),
 
@@ -478,6 +494,15 @@ func manyClients() []specs.Spec {
 			}, specs.Perilous, specs.Clients(500), specs.Heavy, specs.Covers("WS-LIM-16"),
 			specs.Cause("a table of clients has a fixed size; declare --dialect class=pool:N if it is meant to")),
 	}
+}
+
+// seasoned is watch of a server that has served a client, so that what it opens
+// for the first one is open.
+func seasoned(c *specs.Case) holdings {
+	ws := open(c)
+	ws.Stays()
+	ws.client.Leave()
+	return watch(c)
 }
 
 // drop makes a connection and drops it at one of the stages of its life, in

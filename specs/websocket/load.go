@@ -256,6 +256,71 @@ func crowd(c *specs.Case, n int, nonstrict string) (list []*conn) {
 	return list
 }
 
+// holdings follows what the target holds, where its processes can be seen.
+// Elsewhere it judges nothing.
+type holdings struct {
+	c      *specs.Case
+	before specs.Usage
+	known  bool
+}
+
+// watch notes what the target holds before something is done to it that should
+// not make that more.
+func watch(c *specs.Case) holdings {
+	h := holdings{c: c}
+	h.before, h.known = c.Usage()
+	return h
+}
+
+// MemoryAtMost wants the memory to have grown by no more than so many bytes.
+func (h holdings) MemoryAtMost(most int64, sent string, otherwise specs.Verdict) {
+	now, known := h.c.Usage()
+	if !h.known || !known {
+		return
+	}
+	grown := now.Memory - h.before.Memory
+	h.c.Note("the memory of the target was %s before, and is %s", mebibytes(h.before.Memory), mebibytes(now.Memory))
+	if grown > most {
+		h.c.Admit(otherwise, specs.Reason{Code: specs.Assertion, Message: fmt.Sprintf("the memory of the target has grown by %s", mebibytes(grown)), Sent: sent,
+			Expected: []string{"at most " + mebibytes(most) + " more than before"}, Received: fmt.Sprintf("%s, and %s before", mebibytes(now.Memory), mebibytes(h.before.Memory))}, false)
+	}
+}
+
+// fewDescriptors is how many a server may open for itself meanwhile.
+const fewDescriptors = 5
+
+// DescriptorsReturn wants the descriptors of clients that have left to be
+// closed again. It waits for that, and longer while some are.
+func (h holdings) DescriptorsReturn(sent string, otherwise specs.Verdict) {
+	if !h.known {
+		return
+	}
+	const idle, most = 6, 35 // times as long as an answer may take
+	answer := h.c.Timing().Answer
+	began, least := time.Now(), 1<<30
+	for fell := began; ; {
+		now, known := h.c.Usage()
+		if !known {
+			return
+		}
+		if now.Descriptors <= h.before.Descriptors+fewDescriptors {
+			return
+		}
+		if now.Descriptors < least {
+			least, fell = now.Descriptors, time.Now()
+		}
+		if time.Since(fell) > idle*answer || time.Since(began) > most*answer || h.c.Over() {
+			break
+		}
+		h.c.Pause(h.c.Timing().Quiet)
+	}
+	h.c.Admit(otherwise, specs.Reason{Code: specs.Assertion,
+		Message: fmt.Sprintf("the target still has %d descriptors more open than before, %s after the last client has left", least-h.before.Descriptors, time.Since(began).Round(time.Second)),
+		Sent:    sent, Expected: []string{fmt.Sprintf("%d, as before, or a few more", h.before.Descriptors)}, Received: fmt.Sprintf("%d open descriptors", least)}, false)
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
 // part ends many connections at once by closing handshakes.
 func part(list []*conn) {
 	for _, ws := range list {

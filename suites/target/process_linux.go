@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -327,6 +328,69 @@ func (r *run) busy() (total time.Duration, known bool) {
 			}
 			total, known = total+time.Duration(ticks)*10*time.Millisecond, true
 		}
+	}
+	return total, known
+}
+
+func (r *run) usage() (Usage, bool) { return usageOf(r.members()) }
+
+// UsageAt is what the processes hold, all together, that listen at an address of
+// the loopback and that we may look into. Ourselves we do not count: a server in
+// this process shares it with the client.
+func UsageAt(network, address string) (held Usage, known bool) {
+	name, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return Usage{}, false
+	}
+	if name == "localhost" {
+		name = "127.0.0.1"
+	}
+	host, err := netip.ParseAddr(name)
+	if err != nil || !host.IsLoopback() {
+		return Usage{}, false
+	}
+	all, err := listeners(network)
+	if err != nil {
+		return Usage{}, false
+	}
+	inodes := map[string]bool{}
+	for _, l := range all {
+		if strconv.Itoa(int(l.address.Port())) == port && reaches(host, l.address.Addr()) {
+			inodes[l.inode] = true
+		}
+	}
+	found := holders(pids(), inodes)
+	if slices.Contains(found, os.Getpid()) || slices.ContainsFunc(found, forwards) {
+		return Usage{}, false
+	}
+	return usageOf(found)
+}
+
+// usageOf adds up what processes hold. It is not known when one of them may not
+// be looked into; one that has ended meanwhile holds nothing.
+func usageOf(processes []int) (total Usage, known bool) {
+	for _, pid := range processes {
+		dir, err := os.Open(procFile(pid, "fd"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Usage{}, false
+		}
+		descriptors, err := dir.Readdirnames(-1)
+		dir.Close()
+		statm, unread := os.ReadFile(procFile(pid, "statm"))
+		fields := strings.Fields(string(statm)) // all of it, resident, …, in pages
+		if err != nil || unread != nil || len(fields) < 2 {
+			continue
+		}
+		pages, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			return Usage{}, false
+		}
+		total.Memory += pages * int64(os.Getpagesize())
+		total.Descriptors += len(descriptors)
+		known = true
 	}
 	return total, known
 }

@@ -27,6 +27,12 @@ func (r *run) reap() {
 // busy is not asked for here: each system has its own way to tell.
 func (r *run) busy() (time.Duration, bool) { return 0, false }
 
+// usage, and UsageAt, are not asked for here either.
+func (r *run) usage() (Usage, bool) { return Usage{}, false }
+
+// UsageAt is known on Linux alone.
+func UsageAt(string, string) (Usage, bool) { return Usage{}, false }
+
 // sweep has no way to look into the environment of other processes here.
 func (r *run) sweep() error { return nil }
 
