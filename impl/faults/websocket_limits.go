@@ -75,9 +75,16 @@ func websocketLimitsFaults() []Fault {
 			Text: "Has room for a hundred fragments of a message, and refuses one that comes in more."},
 		{Name: "dies-of-fragments", change: wsDying(func(s *wsState, f wsFrame) bool {
 			s.n = fragmentsSoFar(s.n, f)
-			return s.n > 10_000
+			return s.n > 50_000
 		}), Load: limits + "flood-of-tiny-fragments",
-			Text: "Keeps an object for each fragment of a message, and ends, out of memory, when there are ten thousand."},
+			Text: "Keeps an object for each fragment of a message, and ends, out of memory, when there are fifty thousand."},
+		{Name: "fragments-counted-in-16-bits", change: wsIn(func(s *wsState, f wsFrame) []wsFrame {
+			if s.n = fragmentsSoFar(s.n, f); s.n > 65_535 && !f.control() {
+				return nil
+			}
+			return []wsFrame{f}
+		}), Load: limits + "{flood-of-tiny-fragments,fragments-by-the-thousand}",
+			Text: "Counts the fragments of a message in 16 bits, and loses those from the 65536th on."},
 		{Name: "keeps-a-kilobyte-of-each-fragment", change: keepsFragments,
 			Load: limits + "flood-of-tiny-fragments",
 			Text: "Keeps an object of a kilobyte for each fragment of a message, however short that is."},
@@ -88,9 +95,9 @@ func websocketLimitsFaults() []Fault {
 			if f.op == wsPing {
 				s.n++
 			}
-			return s.n > 10_000
+			return s.n > 30_000
 		}), Load: limits + "flood-of-*",
-			Text: "Starts a task for each Ping, and ends, out of memory, when one client has sent ten thousand."},
+			Text: "Starts a task for each Ping, and ends, out of memory, when one client has sent thirty thousand."},
 		{Name: "floods-lose-messages", change: wsIn(func(s *wsState, f wsFrame) []wsFrame {
 			if !f.control() && s.inRead > 200 {
 				return nil
@@ -112,7 +119,7 @@ func websocketLimitsFaults() []Fault {
 		{Name: "partial-frame-blocks-all", change: partialFrameBlocksAll,
 			Text: "Waits in a read for the rest of one client's frame, while everyone else waits for it."},
 		{Name: "idle-client-forgotten", change: idleForgotten,
-			Text: "Forgets a client that says nothing for 400 ms, without closing its connection."},
+			Text: "Forgets a client that says nothing for three seconds, without closing its connection."},
 
 		// Clients that are many.
 		{Name: "places-never-freed", change: func(p *plan) {
@@ -354,7 +361,7 @@ func idleForgotten(p *plan) {
 	p.accept = append(p.accept, func(c *conn) {
 		last := time.Now()
 		c.onRead(func(_ []byte, n int, err error) (int, error) {
-			if err == nil && time.Since(last) > 400*time.Millisecond {
+			if err == nil && time.Since(last) > 3*time.Second {
 				<-p.done
 				return 0, net.ErrClosed
 			}

@@ -242,7 +242,7 @@ func deflate() []specs.Spec {
 				c.StillServes()
 			}, specs.Covers("WS-DEFLATE-19"), specs.Cause("with an extension all three bits are let through")),
 
-		specs.Requirement("websocket/deflate/corrupt-data-fails", specs.Must, "RFC 6455 §10.7",
+		specs.Requirement("websocket/deflate/corrupt-data-fails", specs.Should, "RFC 6455 §10.7",
 			"A compressed message that is no DEFLATE data fails the connection.",
 			func(c *specs.Case) {
 				for _, payload := range []string{
@@ -441,18 +441,15 @@ func deflate() []specs.Spec {
 					}
 				})
 			},
-			specs.Covers("WS-DEFLATE-30", "WS-DEFLATE-16"), specs.Cause("a message that is longer than the window, or than a buffer of the server, is not inflated to its end")),
+			specs.Covers("WS-DEFLATE-30", "WS-DEFLATE-16"), specs.Heavy, specs.Cause("a message that is longer than the window, or than a buffer of the server, is not inflated to its end")),
 
 		specs.Requirement("websocket/deflate/thousands-of-messages", specs.Must, "RFC 7692 §7.2",
-			"A thousand messages each of 16, 64, 256 and 1024 bytes, of every kind of data and under all parameters that are agreed to, come back compressed, sent 25 at a time; and a hundred each of 4096 and 8192.",
+			"A thousand messages each of 16, 64, 256 and 1024 bytes, of every kind of data and under all parameters that are agreed to, come back compressed, sent 25 at a time.",
 			func(c *specs.Case) {
 				underParameters(c, serverSets, func(ws *conn, made []made) {
 					for _, m := range made {
 						for _, size := range []int{16, 64, 256, 1024} {
 							ws.roundTrips(m, 1000, size)
-						}
-						for _, size := range []int{4096, 8192} {
-							ws.roundTrips(m, 100, size)
 						}
 					}
 				})

@@ -160,6 +160,7 @@ func floods() []specs.Spec {
 				ws.pour(fmt.Sprintf("%d × one byte of TEXT FIN=0", len(list)), list)
 				sent := ws.exchange()
 				ws.ExpectWithin(3*c.Timing().Quiet, failed(1008, 1009, 1002).streaming(), quiet().streaming())
+				ws.CatchUp()
 				held.MemoryAtMost(64<<20, sent, specs.NonStrict)
 				c.StillServes()
 			}, specs.Perilous, specs.Heavy, specs.Covers("WS-LIM-06"),
