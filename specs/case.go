@@ -224,7 +224,7 @@ func (c *Case) record(v Verdict, r Reason, waited bool) {
 		return
 	}
 	r.Events = c.transcript.Len()
-	c.outcome.Verdict, c.outcome.Reason, c.outcome.Waited = v, r, waited
+	c.outcome.Verdict, c.outcome.Reason, c.outcome.Waited, c.outcome.Confirmed = v, r, waited, false
 }
 
 // fail records that the requirement is not met, at the price that its level
@@ -354,6 +354,15 @@ func (c *Case) Refute(r Reason, waited bool) { c.fail(r, waited) }
 func (c *Case) Admit(v Verdict, r Reason, waited bool) {
 	c.record(v, r, waited)
 	c.Note("%s", r.Message)
+}
+
+// Measured is Admit for what cannot be seen a second time, such as memory that a
+// server takes once and then has: it counts as it is.
+func (c *Case) Measured(v Verdict, r Reason) {
+	c.Admit(v, r, false)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outcome.Confirmed = c.outcome.Verdict == v
 }
 
 // Try runs a body as a case of its own on the same target, and says what came of

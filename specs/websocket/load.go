@@ -283,18 +283,33 @@ func watch(c *specs.Case) holdings {
 	return h
 }
 
-// MemoryAtMost wants the memory to have grown by no more than so many bytes.
+// MemoryAtMost wants the memory to have grown by no more than so many bytes. If
+// it has, it will do so once more when it is looked at again.
 func (h holdings) MemoryAtMost(most int64, sent string, otherwise specs.Verdict) {
+	if r, grown := h.growth(most, sent); grown {
+		h.c.Admit(otherwise, r, false)
+	}
+}
+
+// NoMemoryFor is MemoryAtMost for what a server has no reason at all to take
+// memory for. It may take it once, and have it then.
+func (h holdings) NoMemoryFor(sent string) {
+	if r, grown := h.growth(64<<20, sent); grown {
+		h.c.Measured(specs.NonStrict, r)
+	}
+}
+
+// growth says whether the memory has grown by more than so many bytes.
+func (h holdings) growth(most int64, sent string) (r specs.Reason, tooMuch bool) {
 	now, known := h.c.Usage()
 	if !h.known || !known {
-		return
+		return r, false
 	}
 	grown := now.Memory - h.before.Memory
 	h.c.Note("the memory of the target was %s before, and is %s", mebibytes(h.before.Memory), mebibytes(now.Memory))
-	if grown > most {
-		h.c.Admit(otherwise, specs.Reason{Code: specs.Assertion, Message: fmt.Sprintf("the memory of the target has grown by %s", mebibytes(grown)), Sent: sent,
-			Expected: []string{"at most " + mebibytes(most) + " more than before"}, Received: fmt.Sprintf("%s, and %s before", mebibytes(now.Memory), mebibytes(h.before.Memory))}, false)
-	}
+	return specs.Reason{Code: specs.Assertion, Message: fmt.Sprintf("the memory of the target has grown by %s", mebibytes(grown)), Sent: sent,
+		Expected: []string{"at most " + mebibytes(most) + " more than before"},
+		Received: fmt.Sprintf("%s, and %s before", mebibytes(now.Memory), mebibytes(h.before.Memory))}, grown > most
 }
 
 // fewDescriptors is how many a server may open for itself meanwhile.
