@@ -78,6 +78,9 @@ type session struct {
 	renewed time.Duration // what starting it afresh has taken
 	hung    bool          // it was there still when it was started again for serving nobody
 	strange bool          // it does not welcome a client when nobody was served before either
+
+	found     bool  // the processes that listen were looked for
+	listening []int // if conform has not started them
 }
 
 const (
@@ -153,13 +156,16 @@ func (s *session) env() specs.Env {
 // usage is what the processes of the server hold, where they can be seen: those
 // that conform has started, or that listen on this machine.
 func (s *session) usage() (specs.Usage, bool) {
-	held, known := target.Usage{}, false
-	switch {
-	case s.process != nil:
-		held, known = s.process.Usage()
-	case s.address.Network == "tcp":
-		held, known = target.UsageAt(s.address.Network, s.address.Address)
+	if s.process != nil {
+		held, known := s.process.Usage()
+		return specs.Usage(held), known
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.found && s.address.Network == "tcp" {
+		s.found, s.listening = true, target.Listening(s.address.Network, s.address.Address)
+	}
+	held, known := target.UsageOf(s.listening)
 	return specs.Usage(held), known
 }
 

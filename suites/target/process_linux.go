@@ -334,24 +334,25 @@ func (r *run) busy() (total time.Duration, known bool) {
 
 func (r *run) usage() (Usage, bool) { return usageOf(r.members()) }
 
-// UsageAt is what the processes hold, all together, that listen at an address of
-// the loopback and that we may look into. Ourselves we do not count: a server in
-// this process shares it with the client.
-func UsageAt(network, address string) (held Usage, known bool) {
+// Listening are the processes that listen at an address of the loopback, as far
+// as we may look into them. There are none when we are one of them: a server in
+// this process shares it with the client. To look takes long where there are many
+// processes.
+func Listening(network, address string) (processes []int) {
 	name, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return Usage{}, false
+		return nil
 	}
 	if name == "localhost" {
 		name = "127.0.0.1"
 	}
 	host, err := netip.ParseAddr(name)
 	if err != nil || !host.IsLoopback() {
-		return Usage{}, false
+		return nil
 	}
 	all, err := listeners(network)
 	if err != nil {
-		return Usage{}, false
+		return nil
 	}
 	inodes := map[string]bool{}
 	for _, l := range all {
@@ -359,12 +360,14 @@ func UsageAt(network, address string) (held Usage, known bool) {
 			inodes[l.inode] = true
 		}
 	}
-	found := holders(pids(), inodes)
-	if slices.Contains(found, os.Getpid()) || slices.ContainsFunc(found, forwards) {
-		return Usage{}, false
+	if found := holders(pids(), inodes); !slices.Contains(found, os.Getpid()) && !slices.ContainsFunc(found, forwards) {
+		return found
 	}
-	return usageOf(found)
+	return nil
 }
+
+// UsageOf is what some processes hold, all together; known on Linux alone.
+func UsageOf(processes []int) (held Usage, known bool) { return usageOf(processes) }
 
 // usageOf adds up what processes hold. It is not known when one of them may not
 // be looked into; one that has ended meanwhile holds nothing.

@@ -322,7 +322,7 @@ func TestUsage(t *testing.T) {
 	defer c.Close()
 	usages := map[string]func() (Usage, bool){
 		"started": p.Usage,
-		"found":   func() (Usage, bool) { return UsageAt("tcp", p.Address()) },
+		"found":   func() (Usage, bool) { return UsageOf(Listening("tcp", p.Address())) },
 	}
 	for name, usage := range usages {
 		deadline := time.Now().Add(10 * time.Second)
@@ -339,8 +339,8 @@ func TestUsage(t *testing.T) {
 	}
 	defer own.Close()
 	for _, address := range []string{own.Addr().String(), "192.0.2.1:80", "nonsense"} {
-		if held, known := UsageAt("tcp", address); known {
-			t.Errorf("%s: %+v", address, held)
+		if found := Listening("tcp", address); found != nil {
+			t.Errorf("%s: %v", address, found)
 		}
 	}
 }
