@@ -359,6 +359,9 @@ func (c *Case) Admit(v Verdict, r Reason, waited bool) {
 // Measured is Admit for what cannot be seen a second time, such as memory that a
 // server takes once and then has: it counts as it is.
 func (c *Case) Measured(v Verdict, r Reason) {
+	if r.Hint == "" {
+		r.Hint = c.spec.Cause
+	}
 	c.Admit(v, r, false)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -28,7 +28,7 @@ func websocketLimitsFaults() []Fault {
 		{Name: "no-message-limit", change: func(p *plan) { p.options.MaxMessage = 1 << 30 },
 			Text: "Takes messages of any length, whatever limit it claims to have."},
 		{Name: "limit-for-each-fragment", change: func(p *plan) {
-			most := p.options.MaxMessage
+			most := claimed(p)
 			p.options.MaxMessage = 1 << 30
 			wsIn(func(s *wsState, f wsFrame) []wsFrame {
 				if f.huge || len(f.payload) > most {
@@ -40,7 +40,7 @@ func websocketLimitsFaults() []Fault {
 			})(p)
 		}, Text: "Compares the limit with each frame, and never with the message that the fragments add up to."},
 		{Name: "long-messages-cut", change: func(p *plan) {
-			most := p.options.MaxMessage
+			most := claimed(p)
 			p.options.MaxMessage = 1 << 30
 			wsOut(func(_ *wsState, f wsFrame) []wsFrame {
 				if !f.control() && len(f.payload) > most {
@@ -152,6 +152,15 @@ func websocketLimitsFaults() []Fault {
 		}), Load: limits + "{thousand-round-trips,round-trips-of-*,pipelined-messages}",
 			Text: "Answers five hundred messages of a client and then no more."},
 	}
+}
+
+// claimed is the limit of a message that a server claims to have: that of the
+// reference, if nobody has set another.
+func claimed(p *plan) int {
+	if p.options.MaxMessage == 0 {
+		return 32 << 20
+	}
+	return p.options.MaxMessage
 }
 
 // wsDying ends the server at the first frame for which f says so.
