@@ -22,6 +22,8 @@ type Matrix struct {
 	Pairs  int     `json:"pairs"` // specs run, over all servers
 
 	Duration time.Duration `json:"-"`
+
+	bySpec bool // what is asked for is what certain specs catch
 }
 
 // Fault is a row of the matrix.
@@ -78,7 +80,7 @@ func (g Gap) String() string {
 // newMatrix gathers what the pairs have ended in. A selection of specs says
 // nothing of faults that are not caught by them, and the other way round.
 func newMatrix(o Options, pairs []*pair) *Matrix {
-	m := &Matrix{Schema: Schema, Pairs: len(pairs), Faults: []Fault{}, Specs: []Spec{}, Gaps: []Gap{}}
+	m := &Matrix{Schema: Schema, bySpec: len(o.Specs) > 0, Pairs: len(pairs), Faults: []Fault{}, Specs: []Spec{}, Gaps: []Gap{}}
 	rows, columns := map[string]int{}, map[string]int{}
 	for _, p := range pairs {
 		id := p.spec.ID
@@ -142,9 +144,41 @@ func (m *Matrix) WriteJSON(w io.Writer) error {
 // shown is how many IDs a line of the summary has room for.
 const shown = 3
 
-// WriteText writes the matrix for people: a line for each fault, then what is
-// missing.
+// WriteText writes the matrix for people: a line for each fault, or, where specs
+// were selected, each spec with what it catches; then what is missing.
 func (m *Matrix) WriteText(w io.Writer) error {
+	text := m.faultsText()
+	if m.bySpec {
+		text = m.specsText()
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		return err
+	}
+	return m.WriteSummary(w)
+}
+
+func (m *Matrix) specsText() string {
+	texts := map[string]string{}
+	wide := 0
+	for _, f := range m.Faults {
+		texts[f.Protocol+"/"+f.Name] = f.Text
+		if len(f.CaughtBy) > 0 {
+			wide = max(wide, len(f.Name))
+		}
+	}
+	var b strings.Builder
+	for _, s := range m.Specs {
+		protocol, _, _ := strings.Cut(s.ID, "/")
+		fmt.Fprintf(&b, "%s catches %d\n", s.ID, len(s.Catches))
+		for _, name := range s.Catches {
+			fmt.Fprintf(&b, "  %-*s  %s\n", wide, name, texts[protocol+"/"+name])
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func (m *Matrix) faultsText() string {
 	var b strings.Builder
 	wide := 0
 	for _, f := range m.Faults {
@@ -171,25 +205,26 @@ func (m *Matrix) WriteText(w io.Writer) error {
 	if protocol != "" {
 		b.WriteByte('\n')
 	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return err
-	}
-	return m.WriteSummary(w)
+	return b.String()
 }
 
 // WriteSummary writes what is missing, and the totals.
 func (m *Matrix) WriteSummary(w io.Writer) error {
 	var b strings.Builder
+	of := func(n int, what string) string {
+		if n != 1 {
+			what += "s"
+		}
+		return fmt.Sprintf("%d %s", n, what)
+	}
 	for _, g := range m.Gaps {
 		fmt.Fprintf(&b, "gap: %s\n", g)
 	}
 	gaps := "no gap"
-	if n := len(m.Gaps); n == 1 {
-		gaps = "1 gap"
-	} else if n > 1 {
-		gaps = fmt.Sprintf("%d gaps", n)
+	if n := len(m.Gaps); n > 0 {
+		gaps = of(n, "gap")
 	}
-	fmt.Fprintf(&b, "%s · %d faults, %d specs, %d pairs · %s\n", gaps, len(m.Faults), len(m.Specs), m.Pairs, m.Duration.Round(100*time.Millisecond))
+	fmt.Fprintf(&b, "%s · %s, %s, %s · %s\n", gaps, of(len(m.Faults), "fault"), of(len(m.Specs), "spec"), of(m.Pairs, "pair"), m.Duration.Round(100*time.Millisecond))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
