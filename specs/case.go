@@ -606,7 +606,8 @@ func (c *Case) StillServes() {
 // anything goes on beside the body.
 func (c *Case) Abreast() { c.env.Door = nil }
 
-// Allow lets every answer take so much longer. It comes first in a spec.
+// Allow lets every answer from now on take so much longer. Nothing may go on beside
+// the body.
 func (c *Case) Allow(d time.Duration) { c.env.Timing.Answer += d }
 
 // door runs what makes or ends a connection.

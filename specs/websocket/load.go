@@ -70,6 +70,22 @@ func (ws *conn) pour(what string, frames []frame.Frame) {
 	ws.SendBytes(masked(ws.c, frames))
 }
 
+// streamed has n messages echoed of which so many are under way at a time. Not in
+// batches: a server that leaves Nagle's algorithm on would wait for an
+// acknowledgement in the midst of each.
+func (ws *conn) streamed(n, together int, next func(i int) frame.Frame, due func(i int) message) {
+	for sent, i := 0, 0; i < n; i++ {
+		var list []frame.Frame
+		for ; sent < min(n, i+together); sent++ {
+			list = append(list, next(sent))
+		}
+		ws.SendBytes(masked(ws.c, list))
+		want := due(i)
+		ws.sent = []string{fmt.Sprintf("message %d of %d, %d of them under way: %s", i+1, n, together, want)}
+		ws.ExpectMessage(want.op, want.data)
+	}
+}
+
 // stream is pour for what the server may refuse before it has read all of it:
 // the sending goes on while the answer is awaited. Until all is sent, which sent
 // tells, nothing else may be.
@@ -224,7 +240,7 @@ func (ws *conn) CatchUp() {
 		return
 	}
 	ws.Ping("caught up?")
-	ws.pump(5*ws.c.Timing().Answer, func() bool { return len(ws.pongs) > 0 || ws.close != nil })
+	ws.pump(10*ws.c.Timing().Answer, func() bool { return len(ws.pongs) > 0 || ws.close != nil })
 	ws.pongs, ws.sent = nil, nil
 }
 
