@@ -532,15 +532,16 @@ func (ws *conn) fence() string {
 // outcome that it is; it returns the index of that outcome.
 func (ws *conn) Expect(outcomes ...outcome) int {
 	patient := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.patient })
+	misread := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.misread })
 	began := time.Now()
 	decided := func() bool {
 		r := ws.reaction()
-		return ws.close != nil || slices.ContainsFunc(outcomes, func(o outcome) bool {
+		return ws.close != nil || misread && r.answered() && !r.partial || slices.ContainsFunc(outcomes, func(o outcome) bool {
 			return (r.answered() || r.close != nil) && !r.partial && o.match(r)
 		})
 	}
 	wait := patience(ws.c, 0)
-	if !patient && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer && o.verdict == specs.Pass }) {
+	if !patient && !misread && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer && o.verdict == specs.Pass }) {
 		wait = 2 * ws.c.Timing().Quiet
 	}
 	timedOut := ws.pump(wait, decided)
@@ -549,20 +550,21 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		// It has not failed the connection. Whether it goes on with it shows
 		// at once; otherwise it gets the time that an answer may take.
 		sent, settled, before := ws.sent, ws.settled, len(ws.messages)
+		ws.invalid = ws.invalid || misread // what comes back of it may be the half of a frame
 		mark := ws.fence()
 		ws.sent, ws.settled = sent, settled
-		r.fenced = mark != ""
 		passed := func() bool {
 			return slices.Contains(ws.pongs, mark) ||
 				slices.ContainsFunc(ws.messages[before:], func(m message) bool { return m.is(frame.Text, mark) })
 		}
-		r.waited = ws.pump(patience(ws.c, 0), func() bool { return passed() || ws.close != nil })
+		waited := ws.pump(patience(ws.c, 0), func() bool { return passed() || ws.close != nil })
 		usable := passed()
 		ws.pongs = slices.DeleteFunc(ws.pongs, func(p string) bool { return p == mark })
 		ws.messages = slices.DeleteFunc(ws.messages, func(m message) bool { return m.is(frame.Text, mark) })
-		fenced := r.fenced
-		r = ws.settle(r.waited)
-		r.usable, r.fenced = usable, fenced
+		if usable || !misread {
+			r = ws.settle(waited)
+			r.usable = usable
+		}
 	}
 	if !r.waited {
 		ws.client.Took(time.Since(began))

@@ -23,7 +23,6 @@ type reaction struct {
 	close    *frame.Frame
 	end      wire.Kind // FIN, RST or Broken; empty while the connection is open
 	usable   bool      // open, and a later Ping or message was answered
-	fenced   bool      // such a later Ping or message was sent
 	waited   bool      // rests on a wait that ran out
 }
 
@@ -80,6 +79,7 @@ type outcome struct {
 	match   func(reaction) bool
 	answer  bool // a message or a Pong, which may overtake the answer to a later one
 	patient bool // nothing may follow: no later message is sent to see whether it is served
+	misread bool // what follows may be read as a part of it: it is sent late, and only an answer to it tells anything
 	fitting int  // of a failure: the close code for the error, or severalFit; else 0
 }
 
@@ -194,6 +194,15 @@ func silent() outcome {
 	return expecting("silence on an open connection", func(r reaction) bool {
 		return r.end == "" && !r.usable && r.close == nil && !r.answered() && r.torn == ""
 	})
+}
+
+// misread is silence about a frame that may have been misread. A server that takes
+// what is sent next for the rest of it, and fails because of that, has not
+// failed because of the frame.
+func misread() outcome {
+	o := silent()
+	o.misread = true
+	return o
 }
 
 // anything is whatever else a server may do.
