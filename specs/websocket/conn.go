@@ -462,11 +462,18 @@ func common(a, b string) int {
 // size or, if it is binary, its type: that is its right, unless it is declared
 // to take as much.
 func (ws *conn) beyond(op frame.Opcode, size int) {
-	if ws.close == nil {
+	if ws.close == nil && ws.end == "" {
 		return
 	}
-	switch code := ws.close.CloseCode(); {
-	case code == 1009 && size > smallestLimit && size > maxMessage(ws.c):
+	code := 0 // a connection may fail without a Close frame, or with an empty one
+	if ws.close != nil {
+		code = ws.close.CloseCode()
+	}
+	limit := maxMessage(ws.c)
+	switch {
+	case code == 0 && limit > 0 && size > limit:
+		ws.c.Lacks("the target takes no message of %d bytes: more than max-message=%d, as declared, ends the connection", size, limit)
+	case code == 1009 && size > smallestLimit && size > limit:
 		ws.c.Lacks("the target takes no message of %d bytes: it answered CLOSE 1009", size)
 	case code == 1003 && op == frame.Binary:
 		ws.c.Lacks("the target takes no binary messages: it answered CLOSE 1003")
