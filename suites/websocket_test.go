@@ -2,6 +2,7 @@ package suites_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -118,6 +119,39 @@ func TestAMuteWebSocketServerBlocksTheRest(t *testing.T) {
 	r := run(t, suites.Plan{Target: &a, Protocol: "websocket", Only: []string{"websocket/masking"}})
 	g.Expect(not(r, specs.Blocked, specs.Skipped, specs.Unsupported)).To(BeEmpty())
 	g.Expect(r.Summary.Headline).To(Equal("incomplete"))
+}
+
+// A server may fail a connection without a Close frame, for a message that is
+// too long too: it is known by the limit that is declared.
+func TestADeclaredLimitMayEndTheConnectionWithoutAWord(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	at := webServer(t, websocket.Options{MaxMessage: 16 << 10}, func(ln net.Listener) net.Listener { return wordless{ln} })
+	only := []string{"websocket/framing/lengths-around-65536", "websocket/framing/lengths-around-256"}
+	plan := suites.Plan{Target: at, Protocol: "websocket", Only: only}
+	r := run(t, plan)
+	g.Expect(find(r, only[0]).Verdict).To(Equal(specs.Fail)) // it may be any mistake
+	plan.Dialects = []string{"max-message=16384"}
+	r = run(t, plan)
+	g.Expect(find(r, only[0]).Verdict).To(Equal(specs.Unsupported))
+	g.Expect(find(r, only[1]).Verdict).To(Equal(specs.Pass))
+}
+
+// wordless keeps back the Close frames with 1009 that its connections are to send.
+type wordless struct{ net.Listener }
+
+func (l wordless) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return wordlessConn{c}, err
+}
+
+type wordlessConn struct{ net.Conn }
+
+func (c wordlessConn) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte{0x88}) && bytes.Contains(p[:4], []byte("\x03\xf1")) {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 // loopbackCertificate is a certificate for 127.0.0.1, and the file of what it is
