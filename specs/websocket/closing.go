@@ -220,7 +220,11 @@ func closing() []specs.Spec {
 					all = append(all, ws)
 				}
 				for _, ws := range all { // they wait at the same time
-					ws.Expect(expecting("FIN or RST", func(r reaction) bool { return r.end != "" }))
+					timedOut := ws.pump(5*patience(c, 0)/2, func() bool { return false })
+					r := ws.reaction()
+					r.waited = timedOut
+					judge(ws.client, ws.exchange(), r, []outcome{expecting("FIN or RST", func(r reaction) bool { return r.end != "" })})
+					ws.messages = nil // whether it is served any longer is judged elsewhere
 				}
 				c.StillServes()
 			}, specs.Covers("WS-CLOSE-20"), specs.Clients(len(violations())), specs.Cause("the server waits for an answer to its Close frame before it closes the socket; after an error it closes at once, or soon")),

@@ -3,6 +3,7 @@ package websocket
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -254,6 +255,11 @@ func (ws *conn) SendBytes(p string) { ws.client.Send(p) }
 // before each piece but the first.
 func (ws *conn) SendPieces(pause time.Duration, frames []frame.Frame, cuts ...int) {
 	p := ws.encode(frames...)
+	if len(frames) > 1 {
+		ws.remark("all of it cut behind %s", places(cuts))
+	} else {
+		ws.remark("cut behind %s", places(cuts))
+	}
 	from := 0
 	for i, cut := range append(cuts, len(p)) {
 		if i > 0 {
@@ -263,6 +269,27 @@ func (ws *conn) SendPieces(pause time.Duration, frames []frame.Frame, cuts ...in
 			ws.client.Send(p[from:cut])
 		}
 		from = cut
+	}
+}
+
+// places names offsets, the first ones of many.
+func places(cuts []int) string {
+	const most = 8
+	list := make([]string, 0, most)
+	for _, cut := range cuts[:min(len(cuts), most)] {
+		list = append(list, strconv.Itoa(cut))
+	}
+	text := "byte " + strings.Join(list, ", ")
+	if len(cuts) > most {
+		text += ", …"
+	}
+	return text
+}
+
+// remark adds to the description of what was sent last how it goes over the wire.
+func (ws *conn) remark(format string, args ...any) {
+	if last := len(ws.sent) - 1; last >= 0 {
+		ws.sent[last] += " (" + fmt.Sprintf(format, args...) + ")"
 	}
 }
 

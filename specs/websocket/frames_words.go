@@ -39,6 +39,7 @@ func (ws *conn) SendChopped(how chop, frames ...frame.Frame) {
 			}
 			ws.Send(f)
 		}
+		ws.remark("each frame in a segment of its own")
 	case byByte:
 		ws.dribble(ws.encode(frames...), 1)
 	}
@@ -46,6 +47,11 @@ func (ws *conn) SendChopped(how chop, frames ...frame.Frame) {
 
 // dribble sends bytes in pieces of a size, with a short pause between them.
 func (ws *conn) dribble(p string, size int) {
+	if size == 1 {
+		ws.remark("byte by byte")
+	} else {
+		ws.remark("in pieces of %d bytes", size)
+	}
 	for len(p) > 0 && !ws.client.Gone() {
 		n := min(size, len(p))
 		ws.SendBytes(p[:n])

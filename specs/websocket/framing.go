@@ -213,6 +213,7 @@ func hostileLengths() []specs.Spec {
 				ws := openEcho(c)
 				f := frame.New(frame.Binary, randomBytes(c, 65541))
 				p, cut := ws.encode(f), f.HeaderSize()+5
+				ws.remark("of which %d bytes, for now", cut)
 				ws.SendBytes(p[:cut])
 				ws.Withholds(atLeast(c, 500*time.Millisecond), "5 bytes of 65541 have been sent")
 				ws.SendBytes(p[cut:])

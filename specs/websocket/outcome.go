@@ -344,6 +344,8 @@ func (r reaction) message() string {
 		return "a Close frame came, and the TCP connection stayed open"
 	case r.close != nil:
 		return "a Close frame came that is not allowed here"
+	case r.torn != "" && r.end != "":
+		return "the connection ended inside of a frame"
 	case r.end != "":
 		return "the connection ended"
 	case r.usable:

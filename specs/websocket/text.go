@@ -202,6 +202,7 @@ func textMessages() []specs.Spec {
 					data := strings.Join(parts[:], "")
 					p := ws.encode(frame.New(frame.Text, data))
 					rest := len(p) - len(parts[2])
+					ws.remark("cut behind %s", places([]int{rest - len(parts[1]), rest}))
 					ws.SendBytes(p[:rest-len(parts[1])])
 					c.Pause(c.Timing().Gap)
 					ws.SendBytes(p[rest-len(parts[1]) : rest])
