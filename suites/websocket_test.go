@@ -137,6 +137,39 @@ func TestADeclaredLimitMayEndTheConnectionWithoutAWord(t *testing.T) {
 	g.Expect(find(r, only[1]).Verdict).To(Equal(specs.Pass))
 }
 
+// An application that is no echo may greet its clients: that is no answer to
+// anything, and breaks no silence.
+func TestWhatAnApplicationSaysByItselfIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	at := webServer(t, websocket.Options{}, func(ln net.Listener) net.Listener { return greeting{ln} })
+	only := []string{"websocket/masking/unmasked-text-fails", "websocket/framing/ping-waits-for-its-end", "websocket/framing/rsv-on-ping-fails",
+		"websocket/fragmentation/lone-continuation-fails", "websocket/control/empty-ping", "websocket/text/stray-bytes-fail", "websocket/closing/close-answered"}
+	r := run(t, suites.Plan{Target: at, Protocol: "websocket", Only: only})
+	g.Expect(r.Target.Dialect).To(HaveKeyWithValue("echo", "no"))
+	for _, id := range only {
+		g.Expect(find(r, id).Verdict).To(Equal(specs.Pass), id)
+	}
+}
+
+// greeting has its connections say something behind the opening handshake.
+type greeting struct{ net.Listener }
+
+func (l greeting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return greetingConn{c}, err
+}
+
+type greetingConn struct{ net.Conn }
+
+func (c greetingConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err == nil && bytes.HasPrefix(p, []byte("HTTP/1.1 101")) {
+		_, err = c.Conn.Write([]byte("\x81\x07welcome"))
+	}
+	return n, err
+}
+
 // wordless keeps back the Close frames with 1009 that its connections are to send.
 type wordless struct{ net.Listener }
 

@@ -94,10 +94,15 @@ func openAnyway(c *specs.Case, mods ...func(*request)) *conn {
 	return ws
 }
 
+// isEcho says whether messages of the server are answers, as far as is known. What
+// an application that is no echo says, a greeting or whatever else it has to tell,
+// is its own business: it answers nothing, and breaks no silence.
+func isEcho(c *specs.Case) bool { return c.Dialect("echo") != "no" }
+
 // mute says whether the target was seen to answer nothing after the opening
 // handshake, so that nothing can be told of it.
 func mute(c *specs.Case) bool {
-	return c.Dialect("echo") == "no" && c.Dialect("pong") == "no"
+	return !isEcho(c) && c.Dialect("pong") == "no"
 }
 
 // shut says why the target cannot be judged beyond the opening handshake.
@@ -184,7 +189,7 @@ func openEcho(c *specs.Case, mods ...func(*request)) *conn {
 }
 
 func needsEcho(c *specs.Case) {
-	if c.Dialect("echo") != "no" {
+	if isEcho(c) {
 		return
 	}
 	if c.Declared("echo") {
@@ -415,7 +420,9 @@ func (ws *conn) take(f frame.Frame) {
 	if m.op == frame.Text && !ws.invalid && !utf8.ValidString(m.data) {
 		ws.c.Observe(ruleUTF8, "%s is no UTF-8", m)
 	}
-	ws.messages = append(ws.messages, *m)
+	if isEcho(ws.c) {
+		ws.messages = append(ws.messages, *m)
+	}
 }
 
 // quietly sends a frame that no exchange is about.
@@ -554,7 +561,7 @@ func (ws *conn) fence() string {
 	switch {
 	case pings(ws.c):
 		ws.Ping(mark)
-	case ws.c.Dialect("echo") != "no":
+	case isEcho(ws.c):
 		ws.Text(mark)
 	default:
 		return ""
@@ -643,7 +650,7 @@ const late wire.Kind = "late"
 const lateEnd = time.Second
 
 func (ws *conn) reaction() reaction {
-	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
+	return reaction{messages: ws.messages, partial: ws.joining != nil && isEcho(ws.c), torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
 }
 
 // ExpectClosed is the end of a closing handshake that we have begun: a Close
