@@ -179,6 +179,10 @@ func upgrade(cl *specs.Client, reply *response) *conn {
 	if p, err := agreed(reply); err == nil && p != nil {
 		ws.codec = newCodec(*p)
 	}
+	if n := len(ws.c.Observed(seenGreeting)); n > 0 && isEcho(ws.c) {
+		ws.pump(patience(ws.c, 0), func() bool { return len(ws.messages) >= n || ws.close != nil })
+		ws.messages = ws.messages[min(n, len(ws.messages)):]
+	}
 	return ws
 }
 

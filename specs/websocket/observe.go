@@ -37,6 +37,7 @@ const (
 	seenWrongCode = "failures with another code than the one for the error"
 	seenTwice     = "Close frames after the first"
 	seenLate      = "Pings and Pongs after the Close frame"
+	seenGreeting  = "messages of the server behind the opening handshake"
 )
 
 // observe notes what is wrong with a frame of the server by itself, and with
