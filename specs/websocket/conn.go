@@ -54,7 +54,7 @@ type conn struct {
 	brief     bool   // what comes is not described frame by frame: there is too much of it
 	mute      bool   // Pings are not answered
 	noClose   bool   // a Close frame of the server is not answered
-	emptyPing bool   // a Ping without a payload was sent
+	emptyPing bool   // a Ping without a payload was sent, and not answered yet
 	invalid   bool   // invalid UTF-8 was sent as text: an echo of it is no news
 	closing   bool   // we have sent a Close frame
 	sentCode  int    // the code of that Close frame
@@ -537,6 +537,9 @@ func (ws *conn) ExpectPong(payload string) {
 		judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{ponged(payload)})
 	}
 	ws.pongs = ws.pongs[1:]
+	if payload == "" {
+		ws.emptyPing = false
+	}
 	ws.client.Took(time.Since(began))
 	ws.settled = true
 }
