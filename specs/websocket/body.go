@@ -24,6 +24,7 @@ func readBody(cl *specs.Client, method string, r *response) (problem string) {
 	}
 	s := cl.Await(patience, whole)
 	defer func() { cl.Consume(len(s.Unread)) }()
+	r.body = string(s.Unread[:min(len(s.Unread), 200)]) // why it refuses, if it says so
 	if s.End != "" {
 		r.end = s.End
 	}

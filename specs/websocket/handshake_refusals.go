@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"conform/specs"
+	"conform/specs/wire"
 )
 
 // handshakeRefusals is what a server must not accept (RFC 6455 §4.2.1), and
@@ -197,6 +198,7 @@ func handshakeRefusals() []specs.Spec {
 					expecting("the end without a response", func(r reaction) bool { return r.reply.head == "" && r.reply.end != "" }).
 						info("the connection ends without a word, so that the client cannot know which version is wanted"),
 					accepted().nonstrict("version 14 is accepted, as by uWebSockets"))
+				c.StillServes()
 			}, specs.Covers("WS-HS-52"),
 			specs.Cause("the version is refused like any other error; add Sec-WebSocket-Version: 13 to a 400 or 426")),
 
@@ -305,6 +307,7 @@ func handshakeRefusals() []specs.Spec {
 					variant{"without Sec-WebSocket-Key", without("Sec-WebSocket-Key")}, variant{"nothing but Host", plain}) {
 					_, a := refusesOnly(c, v.what, v.mod, refused(), switched(), unanswered())
 					observeEnd(a)
+					observeStray(a)
 				}
 				if r, seen := violation(c, ruleRefusal, "a head, and a body that Content-Length, chunks or the end of the connection delimit"); seen {
 					c.Admit(specs.NonStrict, r, false)
@@ -342,6 +345,20 @@ func observeEnd(a attempt) {
 	}
 	if c := a.client.Case(); !a.client.AwaitEnd(2 * patience(c, 0)) {
 		c.Observe(ruleRefusal, "%s: the end of the connection is due, and it stays open", r)
+	}
+}
+
+// observeStray notes bytes that come behind the body of a refusal on a
+// connection that goes on, where a client takes them for the next response.
+func observeStray(a attempt) {
+	r := a.reaction.reply
+	if r.status < 200 || !r.persists(a.method) || a.client.Gone() {
+		return
+	}
+	c := a.client.Case()
+	if s := a.client.Await(c.Timing().Quiet, func(p []byte) bool { return len(p) > 0 }); len(s.Unread) > 0 {
+		c.Observe(ruleRefusal, "%s: %s follows its body, on a connection that goes on", r, wire.Quote(s.Unread, 40))
+		a.client.Consume(len(s.Unread))
 	}
 }
 

@@ -317,6 +317,8 @@ func (r reaction) message() string {
 			return fmt.Sprintf("the opening handshake was refused with %d", r.reply.status)
 		case r.reply.fault(r.key) != "":
 			return r.reply.fault(r.key)
+		case len(r.reply.values("Sec-WebSocket-Protocol")) > 0:
+			return "the opening handshake was accepted with the subprotocol " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Protocol"), " and ")), 120)
 		case len(r.reply.values("Sec-WebSocket-Extensions")) > 0:
 			return "the opening handshake was accepted with the extension " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Extensions"), ", ")), 120)
 		}

@@ -25,8 +25,8 @@ type request struct {
 }
 
 // hello is a handshake that every server must accept (RFC 6455 §4.1): one field
-// a name, no extension, no subprotocol unless the target is declared to need
-// one, no Origin, and a key whose pad bits are zero.
+// a name, no extension, no subprotocol, no Origin, and a key whose pad bits are
+// zero.
 func hello(c *specs.Case) *request {
 	r := &request{method: "GET", target: path(c), version: "HTTP/1.1", lineEnd: "\r\n"}
 	key := "Sec-WebSocket-Key"
@@ -170,6 +170,7 @@ type response struct {
 	end      wire.Kind
 	timedOut bool
 	problem  string // what is wrong with its grammar
+	body     string // the beginning of what a refusal says
 }
 
 // maxHead is the longest head of a response that is read, in bytes.
@@ -303,6 +304,9 @@ func (r *response) String() string {
 		return "nothing; the connection is open"
 	case r.status == 0:
 		return wire.Quote([]byte(r.head), 120) + ", which is no response"
+	}
+	if r.body != "" {
+		return wire.Quote([]byte(r.head), 400) + " · " + wire.Quote([]byte(r.body), 120)
 	}
 	return wire.Quote([]byte(r.head), 400)
 }
