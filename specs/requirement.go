@@ -232,10 +232,10 @@ type Protocol struct {
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.
 	Leave func(*Client)
-	// Gate is the ID of the requirement without which none can be judged, and
-	// Shut says why it cannot be met by the target, as was seen; "" when it can.
-	// Both may be left out.
-	Gate string
+	// Gate are the IDs of the requirements about the first exchange itself, without
+	// which none can be judged, and Shut says why they cannot be met by the target,
+	// as was seen; "" when they can. Both may be left out.
+	Gate []string
 	Shut func(*Case) string
 	// Mute says that the target was seen to answer nothing that is asked after
 	// the first exchange, so that waiting longer for it is idle; may be nil.

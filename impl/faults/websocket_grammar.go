@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -389,7 +390,7 @@ func closing(p *plan) {
 
 // timeoutEachRead has a deadline that moves with every read.
 func timeoutEachRead(p *plan) {
-	limit := p.options.HandshakeTimeout
+	limit := cmp.Or(p.options.HandshakeTimeout, 10*time.Second)
 	p.options.HandshakeTimeout = 24 * time.Hour
 	handler(func(next impl.Handler) impl.Handler {
 		return &patient{Handler: next, limit: limit, last: time.Now()}

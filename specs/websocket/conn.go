@@ -157,7 +157,7 @@ func hear(cl *specs.Client, req *request) (*conn, attempt) {
 	observeReply(c, reply)
 	if reply.status >= 200 {
 		if problem := readBody(cl, req.method, reply); problem != "" {
-			c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(reply.head), 80), problem)
+			c.Observe(ruleRefusal, "%s: %s", problem, reply)
 		}
 	}
 	if reply.fault(a.reaction.key) != "" {

@@ -10,11 +10,23 @@ import (
 	"conform/specs/wire"
 )
 
+// about101 are the requirements that say what is wrong with a 101, and so are
+// judged where no opening handshake is accepted: that is when they are needed.
+var about101 = []string{
+	"websocket/handshake/accepted",
+	"websocket/handshake/accept-of-sample-key",
+	"websocket/handshake/accept-of-any-key",
+	"websocket/handshake/101-has-upgrade",
+	"websocket/handshake/101-has-connection",
+	"websocket/handshake/101-has-no-body",
+	"websocket/handshake/101-grammar",
+}
+
 // handshake is what a server must accept, and what its 101 must say.
 func handshake() []specs.Spec {
 	return []specs.Spec{
 		specs.Requirement("websocket/handshake/accepted", specs.Must, "RFC 6455 §4.2.2",
-			"A valid opening handshake is answered with the status line HTTP/1.1 101.",
+			"A valid opening handshake is answered with the status line HTTP/1.1 101, and opens a connection.",
 			func(c *specs.Case) {
 				_, a := try(c)
 				if r := a.reaction; r.reply.status != 101 {
@@ -30,6 +42,9 @@ func handshake() []specs.Spec {
 					return r.reply.status == 101 && r.reply.version == "HTTP/1.1"
 				})})
 				goesOn(a)
+				if mute(c) {
+					endures(a)
+				}
 			}, specs.Covers("WS-HS-01"),
 			specs.Cause("the path, the Host or a header that the server wants is not what a client sends by default: name the path as in ws://host:port/path")),
 
@@ -82,7 +97,7 @@ func handshake() []specs.Spec {
 						}
 					}
 					return ""
-				})
+				}, framesFollow)
 				if len(r.values("Content-Length")) > 0 {
 					c.Admit(specs.NonStrict, specs.Reason{Code: specs.WrongBytes, Message: "the 101 has Content-Length: 0, which browsers tolerate",
 						Expected: []string{"neither Content-Length nor Transfer-Encoding"}, Received: r.String()}, false)
@@ -396,19 +411,24 @@ func grammar101(r *response) string {
 // it judges the target even if it has accepted no handshake so far.
 func accepted101(c *specs.Case, mods ...func(*request)) {
 	_, a := try(c, mods...)
+	judgeable(a)
 	judge(a.client, a.sent(), a.reaction, []outcome{accepted()})
 	goesOn(a)
 }
 
 // says101 has a handshake that is answered with a 101, and fails the case for
-// what is wrong with that.
-func says101(c *specs.Case, due string, wrong func(*response) string) *response {
+// what is wrong with that, or with what comes behind it.
+func says101(c *specs.Case, due string, wrong func(*response) string, behind ...func(attempt)) *response {
 	_, a := try(c)
+	judgeable(a)
 	judge(a.client, a.sent(), a.reaction, []outcome{switched()})
 	r := a.reaction.reply
 	if problem := wrong(r); problem != "" {
 		c.Refute(specs.Reason{Code: specs.WrongBytes, Message: problem, Sent: a.sent(),
 			Expected: []string{"101 with " + due}, Received: r.String()}, false)
+	}
+	for _, look := range behind {
+		look(a)
 	}
 	goesOn(a)
 	return r
@@ -423,6 +443,40 @@ func goesOn(a attempt) {
 		ws = upgrade(a.client, a.reaction.reply)
 	}
 	works(ws)
+}
+
+// endures proves that a 101 is not the last thing that a server says, where
+// nothing that is asked shows it: no end comes without a Close frame.
+func endures(a attempt) {
+	ws := a.client.Session.(*conn)
+	ws.pump(2*ws.c.Timing().Quiet, func() bool { return false })
+	if ws.end != "" && ws.close == nil {
+		ws.c.Refute(specs.Reason{Code: specs.ClosedEarly, Message: "the connection ends behind the 101, without a Close frame", Sent: a.sent(),
+			Expected: []string{"HTTP/1.1 101, and an open connection"}, Received: a.reaction.String() + ", then " + strings.ToUpper(string(ws.end)),
+			Hint: "the 101 is answered as other requests are, and the connection closed behind it, or nothing reads from it any more; keep it, and read frames"}, false)
+	}
+}
+
+// framesFollow fails the case for bytes behind a 101 that begin no frame of a
+// server that has agreed to no extension.
+func framesFollow(a attempt) {
+	c := a.client.Case()
+	s := a.client.Await(c.Timing().Quiet, func(p []byte) bool { return len(p) > 0 })
+	if len(s.Unread) == 0 {
+		return
+	}
+	if op := frame.Opcode(s.Unread[0] & 0xF); s.Unread[0]&0x70 != 0 || !op.Known() {
+		c.Refute(specs.Reason{Code: specs.ExtraBytes, Message: "what follows the blank line of the 101 is no frame: " + wire.Quote(s.Unread, 40), Sent: a.sent(),
+			Expected: []string{"101, and frames behind its blank line"}, Received: a.reaction.String() + " · " + wire.Quote(s.Unread, 120)}, false)
+	}
+}
+
+// judgeable blocks the requirements about a 101 where none comes: a refusal is
+// one failure, and no more than that.
+func judgeable(a attempt) {
+	if why := shut(a.client.Case()); why != "" && a.reaction.reply.status != 101 {
+		a.client.Case().Blocked("%s", why)
+	}
 }
 
 // needsOpening keeps a requirement about a variant of the handshake from being
@@ -545,6 +599,18 @@ func refuses(c *specs.Case, what string, mod func(*request), others ...outcome) 
 	refusesAll(c, []variant{{what, mod}}, others...)
 }
 
+// unmannerly is the cause of what is neither a 101 nor a refusal: whatever is
+// wrong with a request, it is answered, and in HTTP.
+func (r reaction) unmannerly() string {
+	switch {
+	case r.reply.head == "" && r.reply.end == "":
+		return "the request is dropped without an answer, and the client waits for ever; answer it with 400, or whatever fits, and close"
+	case r.reply.head != "" && r.reply.status == 0:
+		return "the request is refused in another way than that of HTTP; answer it with HTTP/1.1 400 Bad Request and an empty line, and close"
+	}
+	return ""
+}
+
 // variant is a way in which an opening handshake is not as it should be.
 type variant struct {
 	what string
@@ -558,7 +624,7 @@ func refusesAll(c *specs.Case, variants []variant, others ...outcome) {
 	outcomes := append([]outcome{refused()}, others...)
 	for _, v := range variants {
 		ws, a := try(c, v.mod)
-		a.what = v.what
+		a.what, a.reaction.hint = v.what, a.reaction.unmannerly()
 		if i := judge(a.client, a.sent(), a.reaction, outcomes); outcomes[i].verdict != specs.NonStrict {
 			works(ws)
 		}

@@ -331,7 +331,7 @@ const (
 // connection as it is.
 func refusesOnly(c *specs.Case, what string, mod func(*request), outcomes ...outcome) (*conn, attempt) {
 	ws, a := try(c, mod)
-	a.what = what
+	a.what, a.reaction.hint = what, a.reaction.unmannerly()
 	judge(a.client, a.sent(), a.reaction, outcomes)
 	return ws, a
 }
@@ -344,7 +344,7 @@ func observeEnd(a attempt) {
 		return
 	}
 	if c := a.client.Case(); !a.client.AwaitEnd(2 * patience(c, 0)) {
-		c.Observe(ruleRefusal, "%s: the end of the connection is due, and it stays open", r)
+		c.Observe(ruleRefusal, "the end of the connection is due, and it stays open: %s", r)
 	}
 }
 
@@ -357,7 +357,7 @@ func observeStray(a attempt) {
 	}
 	c := a.client.Case()
 	if s := a.client.Await(c.Timing().Quiet, func(p []byte) bool { return len(p) > 0 }); len(s.Unread) > 0 {
-		c.Observe(ruleRefusal, "%s: %s follows its body, on a connection that goes on", r, wire.Quote(s.Unread, 40))
+		c.Observe(ruleRefusal, "%s follows the body, on a connection that goes on: %s", wire.Quote(s.Unread, 40), r)
 		a.client.Consume(len(s.Unread))
 	}
 }

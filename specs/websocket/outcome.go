@@ -15,6 +15,7 @@ import (
 type reaction struct {
 	reply *response // to an opening handshake; nil after it
 	key   string    // that it was asked with
+	hint  string    // at the cause, where it is not that of the requirement
 
 	messages []message
 	partial  bool   // fragments of a message that has no end yet
@@ -256,7 +257,7 @@ func judge(cl *specs.Client, sent string, r reaction, outcomes []outcome) int {
 	for _, o := range outcomes {
 		expected = append(expected, o.String())
 	}
-	reason := specs.Reason{Code: r.code(), Message: r.message(), Sent: sent, Expected: expected, Received: r.String()}
+	reason := specs.Reason{Code: r.code(), Message: r.message(), Sent: sent, Expected: expected, Received: r.String(), Hint: r.hint}
 	for i, o := range outcomes {
 		if !o.match(r) {
 			continue

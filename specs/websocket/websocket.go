@@ -49,7 +49,7 @@ func Protocol() specs.Protocol {
 		Hello:    served,
 		Question: question,
 		Leave:    leave,
-		Gate:     "websocket/handshake/accepted",
+		Gate:     about101,
 		Shut:     shut,
 		Mute:     mute,
 		Abreast:  true,
