@@ -103,7 +103,7 @@ func mute(c *specs.Case) bool {
 func shut(c *specs.Case) string {
 	switch c.Dialect("opening") {
 	case "none":
-		return "the target does not accept an opening handshake at " + path(c)
+		return "no opening handshake at " + path(c) + " is answered with a right 101"
 	case "tutorial-004":
 		if !c.Declared("opening") {
 			return "the target accepts an opening handshake only if the key is in Sec-Websocket-Key, spelt so: declare --dialect opening=tutorial-004 to have the rest judged"

@@ -1,6 +1,8 @@
 package websocket
 
 import (
+	"crypto/sha1" //nolint:gosec // see acceptFor
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
@@ -50,7 +52,7 @@ func handshake() []specs.Spec {
 
 		specs.Requirement("websocket/handshake/accept-of-sample-key", specs.Must, "RFC 6455 §4.2.2",
 			"The Accept of the sample key of RFC 6455 is s3pPLMBiTxaQ9kYGzzhZRbK+xOo=.",
-			func(c *specs.Case) { accepted101(c, set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")) },
+			func(c *specs.Case) { accepts101(c, "dGhlIHNhbXBsZSBub25jZQ==") },
 			specs.Covers("WS-HS-02"),
 			specs.Cause("the SHA-1 is taken of the decoded key, or its hexadecimal form is encoded; take it of the text of the key and the GUID, and encode the 20 bytes")),
 
@@ -58,7 +60,7 @@ func handshake() []specs.Spec {
 			"The Accept of every key is the base64 form of the SHA-1 of its text and the GUID.",
 			func(c *specs.Case) {
 				for _, key := range keys(c) {
-					accepted101(c, set("Sec-WebSocket-Key", key))
+					accepts101(c, key)
 				}
 			}, specs.Covers("WS-HS-03"),
 			specs.Cause("the key or the hash passes through a C string, an alphabet for URLs or a decoder for forms, so that zero bytes, + or / are lost")),
@@ -407,13 +409,52 @@ func grammar101(r *response) string {
 	return ""
 }
 
-// accepted101 has a handshake that is answered with a right 101; unlike accepts,
-// it judges the target even if it has accepted no handshake so far.
-func accepted101(c *specs.Case, mods ...func(*request)) {
-	_, a := try(c, mods...)
+// accepts101 has a handshake with a key that is answered with a 101 and the right
+// Accept, whatever else is in it; unlike accepts, it judges the target even if it
+// has accepted no handshake so far.
+func accepts101(c *specs.Case, key string) {
+	_, a := try(c, set("Sec-WebSocket-Key", key))
 	judgeable(a)
-	judge(a.client, a.sent(), a.reaction, []outcome{accepted()})
+	judge(a.client, a.sent(), a.reaction, []outcome{switched()})
+	if r := a.reaction.reply; r.acceptFault(key) != "" {
+		c.Refute(specs.Reason{Code: specs.WrongBytes, Message: r.acceptFault(key), Sent: a.sent(), Expected: []string{"101 with Sec-WebSocket-Accept: " + acceptFor(key)},
+			Received: r.String(), Hint: mistaken(key, r.get("Sec-WebSocket-Accept"))}, false)
+	}
 	goesOn(a)
+}
+
+// mistaken says which of the usual mistakes makes this Accept of a key; "" when
+// it is none of them.
+func mistaken(key, accept string) string {
+	hash := func(text string) string {
+		sum := sha1.Sum([]byte(text)) //nolint:gosec // as in acceptFor
+		return string(sum[:])
+	}
+	in64 := func(hash string) string { return base64.StdEncoding.EncodeToString([]byte(hash)) }
+	decoded, _ := base64.StdEncoding.DecodeString(key)
+	right := hash(key + guid)
+	for _, m := range []struct{ accept, cause string }{
+		{acceptFor("dGhlIHNhbXBsZSBub25jZQ=="), "the Accept is that of the sample in RFC 6455, whatever the key is; make it from the key of the request"},
+		{key, "the key is sent back as it came; send the base64 form of the SHA-1 of the key and the GUID"},
+		{in64(hash(key)), "the GUID is left out; hash the key and, right behind it, " + guid},
+		{in64(hash(guid + key)), "the GUID stands before the key; it comes behind it"},
+		{in64(hash(key + strings.ToLower(guid))), "the GUID is in lower case; it is " + guid},
+		{in64(hash(string(decoded) + guid)), "the key is decoded before it is hashed; hash its text, 24 characters"},
+		{in64(hash(" " + key + guid)), "the blank before the key is hashed with it; trim the value"},
+		{in64(hash(key + "\r" + guid)), "the CR behind the key is hashed with it; a line ends in CR LF"},
+		{in64(hash(key + "\r\n" + guid)), "the line end behind the key is hashed with it; trim the value"},
+		{in64(hash(key + guid + "\n")), "a line end behind the GUID is hashed with it"},
+		{in64(hash(key + guid + "\x00")), "the NUL behind the GUID is hashed with it: the length is that of an array, and not that of its text"},
+		{in64(fmt.Sprintf("%x", right)), "the hexadecimal form of the SHA-1 is encoded; encode its 20 bytes"},
+		{fmt.Sprintf("%x", right), "the SHA-1 is sent in hexadecimal; send the base64 form of its 20 bytes"},
+		{base64.URLEncoding.EncodeToString([]byte(right)), "the hash is encoded in the alphabet for URLs; the one with + and / is wanted"},
+		{base64.RawStdEncoding.EncodeToString([]byte(right)), "the padding is left out; the Accept has 28 characters and ends in ="},
+	} {
+		if accept == m.accept {
+			return m.cause
+		}
+	}
+	return ""
 }
 
 // says101 has a handshake that is answered with a 101, and fails the case for

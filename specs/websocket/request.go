@@ -81,9 +81,11 @@ func basic(credentials string) string {
 
 // acceptFor is the value of Sec-WebSocket-Accept (RFC 6455 §4.2.2, item 5.4).
 func acceptFor(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec
+	sum := sha1.Sum([]byte(key + guid)) //nolint:gosec
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
+
+const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // set gives a field its only value, in its place, or adds it.
 func (r *request) set(name, value string) *request {
@@ -275,7 +277,6 @@ func (r *response) tokens(name string) (list []string) {
 // fault says what keeps a 101 from being the answer to a key (RFC 6455 §4.1,
 // items 2 to 4 of what the client checks); "" when nothing does.
 func (r *response) fault(key string) string {
-	accepts := r.values("Sec-WebSocket-Accept")
 	switch {
 	case r.status != 101:
 		return "no 101"
@@ -285,6 +286,13 @@ func (r *response) fault(key string) string {
 		return "a 101 without Upgrade: websocket"
 	case !slices.ContainsFunc(r.tokens("Connection"), func(t string) bool { return strings.EqualFold(t, "upgrade") }):
 		return "a 101 without Connection: Upgrade"
+	}
+	return r.acceptFault(key)
+}
+
+// acceptFault is fault for the Accept alone.
+func (r *response) acceptFault(key string) string {
+	switch accepts := r.values("Sec-WebSocket-Accept"); {
 	case len(accepts) == 0:
 		return "a 101 without Sec-WebSocket-Accept"
 	case len(accepts) > 1:
