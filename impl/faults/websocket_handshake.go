@@ -405,6 +405,11 @@ func wsAcceptFaults() []Fault {
 			}
 			return accept(key)
 		}), Text: "Keeps the decoded key in a C string, and loses what stands behind a zero byte in it."},
+		{Name: "accept-of-hash-as-c-string", change: wsAccept(func(key string) string {
+			sum := sha1.Sum([]byte(key + guid)) //nolint:gosec
+			text, _, _ := strings.Cut(string(sum[:]), "\x00")
+			return base64.StdEncoding.EncodeToString([]byte(text))
+		}), Text: "Keeps the hash in a C string, and encodes what stands before a zero byte in it."},
 		{Name: "accept-without-guid", change: wsAccept(func(key string) string {
 			sum := sha1.Sum([]byte(key)) //nolint:gosec
 			return base64.StdEncoding.EncodeToString(sum[:])

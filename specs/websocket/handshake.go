@@ -175,8 +175,8 @@ func handshake() []specs.Spec {
 				for _, f := range []field{
 					{"Upgrade:", "\twebsocket \t"},
 					{"Connection:", "Upgrade"},
-					{"Sec-WebSocket-Key", "  " + randomKey(c)},
-					{"Sec-WebSocket-Key", randomKey(c) + " \t"},
+					{"Sec-WebSocket-Key", "  " + plainKey(c)},
+					{"Sec-WebSocket-Key", plainKey(c) + " \t"},
 				} {
 					accepts(c, "", func(r *request) {
 						for i := range r.fields {
@@ -360,9 +360,16 @@ func likeABrowser(r *request) {
 // keys are 16 keys that wrong encoders trip over, most of them random.
 func keys(c *specs.Case) []string {
 	list := []string{"AAAAAAAAAAAAAAAAAAAAAA==", "/////////////////////w=="}
-	for _, must := range []string{"+", "/", "+", "/"} {
+	for _, trips := range []func(key string) bool{
+		func(key string) bool { return strings.Contains(key, "+") },
+		func(key string) bool { return strings.Contains(key, "/") },
+		func(key string) bool { return strings.Contains(acceptFor(key), "+") },
+		func(key string) bool { return strings.Contains(acceptFor(key), "/") },
+		func(key string) bool { return strings.Contains(hashOf(key), "\x00") },
+		func(key string) bool { return strings.HasPrefix(hashOf(key), "\x00") },
+	} {
 		key := randomKey(c)
-		for !strings.Contains(key, must) {
+		for !trips(key) {
 			key = randomKey(c)
 		}
 		list = append(list, key)
@@ -432,7 +439,8 @@ func mistaken(key, accept string) string {
 	}
 	in64 := func(hash string) string { return base64.StdEncoding.EncodeToString([]byte(hash)) }
 	decoded, _ := base64.StdEncoding.DecodeString(key)
-	right := hash(key + guid)
+	right := hashOf(key)
+	text, _, _ := strings.Cut(right, "\x00")
 	for _, m := range []struct{ accept, cause string }{
 		{acceptFor("dGhlIHNhbXBsZSBub25jZQ=="), "the Accept is that of the sample in RFC 6455, whatever the key is; make it from the key of the request"},
 		{key, "the key is sent back as it came; send the base64 form of the SHA-1 of the key and the GUID"},
@@ -445,12 +453,13 @@ func mistaken(key, accept string) string {
 		{in64(hash(key + "\r\n" + guid)), "the line end behind the key is hashed with it; trim the value"},
 		{in64(hash(key + guid + "\n")), "a line end behind the GUID is hashed with it"},
 		{in64(hash(key + guid + "\x00")), "the NUL behind the GUID is hashed with it: the length is that of an array, and not that of its text"},
+		{in64(text), "the hash is taken for a C string, which ends at its first zero byte; it has 20 bytes, whatever they are"},
 		{in64(fmt.Sprintf("%x", right)), "the hexadecimal form of the SHA-1 is encoded; encode its 20 bytes"},
 		{fmt.Sprintf("%x", right), "the SHA-1 is sent in hexadecimal; send the base64 form of its 20 bytes"},
 		{base64.URLEncoding.EncodeToString([]byte(right)), "the hash is encoded in the alphabet for URLs; the one with + and / is wanted"},
 		{base64.RawStdEncoding.EncodeToString([]byte(right)), "the padding is left out; the Accept has 28 characters and ends in ="},
 	} {
-		if accept == m.accept {
+		if accept == m.accept && accept != "" {
 			return m.cause
 		}
 	}
