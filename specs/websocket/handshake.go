@@ -545,6 +545,14 @@ func works(ws *conn) {
 	}
 }
 
+// worksAfter is works, with the request in the evidence.
+func (ws *conn) worksAfter(a attempt) {
+	if ws != nil {
+		ws.sent = []string{a.sent()}
+	}
+	works(ws)
+}
+
 // accepts has an opening handshake that must be accepted, and that leads to a
 // connection that works. A reason makes a refusal nonstrict: it says which
 // respected servers refuse it, or why.
@@ -568,7 +576,7 @@ func accepting(c *specs.Case, mods []func(*request), others ...outcome) *conn {
 	if ws == nil {
 		a.client.Leave()
 	}
-	works(ws)
+	ws.worksAfter(a)
 	return ws
 }
 
@@ -676,7 +684,7 @@ func refusesAll(c *specs.Case, variants []variant, others ...outcome) {
 		ws, a := try(c, v.mod)
 		a.what, a.reaction.hint = v.what, a.reaction.unmannerly()
 		if i := judge(a.client, a.sent(), a.reaction, outcomes); outcomes[i].verdict != specs.NonStrict {
-			works(ws)
+			ws.worksAfter(a)
 		}
 	}
 	c.StillServes()

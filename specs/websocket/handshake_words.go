@@ -34,7 +34,7 @@ func tryOne(c *specs.Case, s variant, outcomes ...outcome) *conn {
 	ws, a := try(c, s.mod)
 	a.what = s.what
 	judge(a.client, a.sent(), a.reaction, outcomes)
-	works(ws)
+	ws.worksAfter(a)
 	return ws
 }
 

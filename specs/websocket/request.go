@@ -3,6 +3,7 @@ package websocket
 import (
 	"crypto/sha1" //nolint:gosec // RFC 6455 §4.2.2 asks for it; nothing rests on its strength
 	"encoding/base64"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -322,6 +323,10 @@ func (r *response) acceptFault(key string) string {
 // String describes the response in a line.
 func (r *response) String() string {
 	switch {
+	case r.head == "" && len(r.interim) > 0 && r.end == "":
+		return fmt.Sprintf("%d, and nothing behind it; the connection is open", r.interim[len(r.interim)-1])
+	case r.head == "" && len(r.interim) > 0:
+		return fmt.Sprintf("%d, then %s", r.interim[len(r.interim)-1], strings.ToUpper(string(r.end)))
 	case r.head == "" && r.end != "":
 		return strings.ToUpper(string(r.end)) + " without a response"
 	case r.head == "":
