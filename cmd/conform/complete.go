@@ -203,7 +203,7 @@ func completeFault(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	return choices, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeSelftest offers faults, and the servers that do nothing right.
+// completeSelftest offers faults, the servers that do nothing right, and requirements.
 func completeSelftest(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -217,5 +217,6 @@ func completeSelftest(_ *cobra.Command, args []string, _ string) ([]string, cobr
 	for _, f := range faults.Degenerate() {
 		choices = append(choices, "degenerate/"+f.Name+"\t"+f.Text)
 	}
-	return choices, cobra.ShellCompDirectiveNoFileComp
+	ids, directive := completeIDs(nil, nil, "")
+	return append(choices, ids...), directive
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,12 +24,18 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
   conform selftest                     everything
   conform selftest 'zen/*'             the faults of one protocol
   conform selftest 'degenerate/*'      the servers that do nothing right
+  conform selftest 'zen/framing/*'     requirements, and which faults each of them catches
   conform serve zen --fault read-is-a-question  to try a faulty server yourself`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options := selftest.Options{Seed: uint64(seed), Full: full}
 			if len(args) == 1 {
-				options.Faults = args
+				// The ID of a requirement has three parts, the name of a fault two at most.
+				if strings.Count(args[0], "/") == 2 {
+					options.Specs = args
+				} else {
+					options.Faults = args
+				}
 			}
 			stderr := cmd.ErrOrStderr()
 			var progress *report.Progress
@@ -55,6 +62,8 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
 				err = matrix.WriteJSON(out)
 			case quiet:
 				err = matrix.WriteSummary(out)
+			case len(options.Specs) > 0:
+				err = matrix.WriteSpecs(out)
 			default:
 				err = matrix.WriteText(out)
 			}

@@ -142,6 +142,32 @@ func (m *Matrix) WriteJSON(w io.Writer) error {
 // shown is how many IDs a line of the summary has room for.
 const shown = 3
 
+// WriteSpecs writes the matrix for people who ask about certain specs: what each
+// of them catches, then what is missing.
+func (m *Matrix) WriteSpecs(w io.Writer) error {
+	texts := map[string]string{}
+	wide := 0
+	for _, f := range m.Faults {
+		texts[f.Protocol+"/"+f.Name] = f.Text
+		if len(f.CaughtBy) > 0 {
+			wide = max(wide, len(f.Name))
+		}
+	}
+	var b strings.Builder
+	for _, s := range m.Specs {
+		protocol, _, _ := strings.Cut(s.ID, "/")
+		fmt.Fprintf(&b, "%s catches %d\n", s.ID, len(s.Catches))
+		for _, name := range s.Catches {
+			fmt.Fprintf(&b, "  %-*s  %s\n", wide, name, texts[protocol+"/"+name])
+		}
+		b.WriteByte('\n')
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	return m.WriteSummary(w)
+}
+
 // WriteText writes the matrix for people: a line for each fault, then what is
 // missing.
 func (m *Matrix) WriteText(w io.Writer) error {
@@ -180,16 +206,20 @@ func (m *Matrix) WriteText(w io.Writer) error {
 // WriteSummary writes what is missing, and the totals.
 func (m *Matrix) WriteSummary(w io.Writer) error {
 	var b strings.Builder
+	of := func(n int, what string) string {
+		if n != 1 {
+			what += "s"
+		}
+		return fmt.Sprintf("%d %s", n, what)
+	}
 	for _, g := range m.Gaps {
 		fmt.Fprintf(&b, "gap: %s\n", g)
 	}
 	gaps := "no gap"
-	if n := len(m.Gaps); n == 1 {
-		gaps = "1 gap"
-	} else if n > 1 {
-		gaps = fmt.Sprintf("%d gaps", n)
+	if n := len(m.Gaps); n > 0 {
+		gaps = of(n, "gap")
 	}
-	fmt.Fprintf(&b, "%s · %d faults, %d specs, %d pairs · %s\n", gaps, len(m.Faults), len(m.Specs), m.Pairs, m.Duration.Round(100*time.Millisecond))
+	fmt.Fprintf(&b, "%s · %s, %s, %s · %s\n", gaps, of(len(m.Faults), "fault"), of(len(m.Specs), "spec"), of(m.Pairs, "pair"), m.Duration.Round(100*time.Millisecond))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
