@@ -153,6 +153,14 @@ func wsReadingFaults() []Fault {
 				return line
 			})
 		}), Text: "Cuts one blank off the front of a value and takes all other white space for a part of it."},
+		{Name: "key-trimmed-in-front", change: wsExchange(func(request, response string) string {
+			headEach(request, "Sec-WebSocket-Key", func(line string) string {
+				_, v, _ := strings.Cut(line, ":")
+				response = withAccept(response, accept(strings.TrimLeft(v, " \t")))
+				return line
+			})
+			return response
+		}), Text: "Skips the blanks before a value, and takes those behind it for a part of the key."},
 		{Name: "colon-and-blank", change: wsRequest(func(head string) string {
 			return headEach(head, "", func(line string) string {
 				if !strings.Contains(line, ": ") && !strings.HasSuffix(line, ":") {

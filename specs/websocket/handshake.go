@@ -176,7 +176,6 @@ func handshake() []specs.Spec {
 					{"Upgrade:", "\twebsocket \t"},
 					{"Connection:", "Upgrade"},
 					{"Sec-WebSocket-Key", "  " + plainKey(c)},
-					{"Sec-WebSocket-Key", plainKey(c) + " \t"},
 				} {
 					accepts(c, "", func(r *request) {
 						for i := range r.fields {
@@ -186,6 +185,11 @@ func handshake() []specs.Spec {
 						}
 					})
 				}
+				const behind = " \t"
+				key := plainKey(c)
+				accepting(c, []func(*request){set("Sec-WebSocket-Key", key+behind)}, expecting("101 with the Accept of the key and the blanks behind it", func(r reaction) bool {
+					return r.reply.status == 101 && r.reply.get("Sec-WebSocket-Accept") == acceptFor(key+behind)
+				}).nonstrict("the blanks behind the key are hashed with it, as by aiohttp and libwebsockets"))
 			}, specs.Covers("WS-HS-14"),
 			specs.Cause("fields are cut at a colon and one blank; trim blanks and tabs off both ends of the value")),
 
