@@ -595,6 +595,9 @@ func acceptsInPieces(c *specs.Case, req *request, pause time.Duration, cuts ...i
 	// On a busy machine every pause may be longer than it was meant to be: what
 	// would come too late comes along with the rest.
 	began, limit := time.Now(), duration(c, "handshake-timeout")/2
+	if limit > 0 {
+		pause = min(pause, limit)
+	}
 	for _, cut := range cuts {
 		if limit > 0 && time.Since(began) > limit {
 			break
