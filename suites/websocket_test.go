@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,6 +168,32 @@ func when(is func(all string) bool, reply impl.Reply) func() func(impl.Handler, 
 			}
 			return next.Data(p)
 		}
+	}
+}
+
+// One handshake that a busy server leaves unanswered is no reason to block all
+// that needs one.
+func TestOneLostHandshakeBlocksNothing(t *testing.T) {
+	t.Parallel()
+	for lost := 1; lost < 6; lost++ { // the first shows whether there is a server
+		t.Run(strconv.Itoa(lost), func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int32
+			at := oddServer(t, func() func(impl.Handler, []byte) impl.Reply {
+				drop := false
+				return func(next impl.Handler, p []byte) impl.Reply {
+					if strings.HasPrefix(string(p), "GET ") {
+						drop = int(asked.Add(1)) == lost+1
+					}
+					if drop {
+						return impl.Reply{}
+					}
+					return next.Data(p)
+				}
+			})
+			r := run(t, suites.Plan{Target: at, Protocol: "websocket", Only: []string{"websocket/handshake/upgrade-any-case"}})
+			NewWithT(t).Expect(r.Target.Dialect).To(HaveKeyWithValue("opening", "standard"))
+		})
 	}
 }
 
