@@ -112,6 +112,21 @@ func shut(c *specs.Case) string {
 	return ""
 }
 
+// barred is shut, and what is judged all the same: that no 101 comes, which is
+// one failure, or what is wrong with the one that does.
+func barred(c *specs.Case) (why string, but []string) {
+	if why = shut(c); why == "" {
+		return "", nil
+	}
+	if c.Dialect("opening") == "none" {
+		_, a := try(c)
+		if a.client.Leave(); a.reaction.reply.status == 101 {
+			return why, about101
+		}
+	}
+	return why, about101[:1]
+}
+
 // attempt is what came of an opening handshake.
 type attempt struct {
 	client   *specs.Client

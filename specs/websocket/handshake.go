@@ -12,8 +12,7 @@ import (
 	"conform/specs/wire"
 )
 
-// about101 are the requirements that say what is wrong with a 101, and so are
-// judged where no opening handshake is accepted: that is when they are needed.
+// about101 are the requirements that say what is wrong with a 101.
 var about101 = []string{
 	"websocket/handshake/accepted",
 	"websocket/handshake/accept-of-sample-key",
@@ -425,7 +424,6 @@ func grammar101(r *response) string {
 // has accepted no handshake so far.
 func accepts101(c *specs.Case, key string) {
 	_, a := try(c, set("Sec-WebSocket-Key", key))
-	judgeable(a)
 	judge(a.client, a.sent(), a.reaction, []outcome{switched()})
 	if r := a.reaction.reply; r.acceptFault(key) != "" {
 		c.Refute(specs.Reason{Code: specs.WrongBytes, Message: r.acceptFault(key), Sent: a.sent(), Expected: []string{"101 with Sec-WebSocket-Accept: " + acceptFor(key)},
@@ -474,7 +472,6 @@ func mistaken(key, accept string) string {
 // what is wrong with that, or with what comes behind it.
 func says101(c *specs.Case, due string, wrong func(*response) string, behind ...func(attempt)) *response {
 	_, a := try(c)
-	judgeable(a)
 	judge(a.client, a.sent(), a.reaction, []outcome{switched()})
 	r := a.reaction.reply
 	if problem := wrong(r); problem != "" {
@@ -522,14 +519,6 @@ func framesFollow(a attempt) {
 	if op := frame.Opcode(s.Unread[0] & 0xF); s.Unread[0]&0x70 != 0 || !op.Known() {
 		c.Refute(specs.Reason{Code: specs.ExtraBytes, Message: "what follows the blank line of the 101 is no frame: " + wire.Quote(s.Unread, 40), Sent: a.sent(),
 			Expected: []string{"101, and frames behind its blank line"}, Received: a.reaction.String() + " · " + wire.Quote(s.Unread, 120)}, false)
-	}
-}
-
-// judgeable blocks the requirements about a 101 where none comes: a refusal is
-// one failure, and no more than that.
-func judgeable(a attempt) {
-	if why := shut(a.client.Case()); why != "" && a.reaction.reply.status != 101 {
-		a.client.Case().Blocked("%s", why)
 	}
 }
 
