@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -208,6 +209,36 @@ func TestARefusedOpeningHandshakeIsOneFailure(t *testing.T) {
 	g.Expect(refused.Reason.Hint).To(ContainSubstring("--dialect credentials="))
 	g.Expect(refused.Reason.Received).To(ContainSubstring("who are you"), "what the server says about it")
 	g.Expect(find(r, "websocket/handshake/accept-of-any-key").Verdict).To(Equal(specs.Blocked))
+}
+
+// A server that hangs up where others refuse, and whose 101 has nothing but what
+// it needs, in other letters and another order, is right.
+func TestARightServerMayLookDifferent(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	at := oddServer(t, func() func(impl.Handler, []byte) impl.Reply {
+		return func(next impl.Handler, p []byte) impl.Reply {
+			r := next.Data(p)
+			answer := strings.TrimPrefix(string(r.Send), "HTTP/1.1 100 Continue\r\n\r\n") // which may be left out
+			head, rest, _ := strings.Cut(answer, "\r\n\r\n")
+			lines := strings.Split(head, "\r\n")
+			switch {
+			case strings.HasPrefix(head, "HTTP/1.1 101 "):
+				slices.Reverse(lines[1:])
+				for i, line := range lines {
+					name, value, _ := strings.Cut(line, ":")
+					lines[i] = strings.ToLower(name) + ":" + value + " "
+				}
+				lines[0] = "HTTP/1.1 101 "
+				r.Send = []byte(strings.NewReplacer(" websocket", "\tWebSocket", " Upgrade", "keep-alive ,uPGRADE").Replace(strings.Join(lines, "\r\n")) + "\r\n\r\n" + rest)
+			case strings.HasPrefix(head, "HTTP/1.1 "):
+				r.Send = nil
+			}
+			return r
+		}
+	})
+	r := run(t, suites.Plan{Target: at, Protocol: "websocket", Only: []string{"websocket/handshake/*", "websocket/security/*"}, Pace: 1})
+	g.Expect(not(r, specs.Pass, specs.Info, specs.Skipped, specs.Unsupported)).To(BeEmpty())
 }
 
 // What a server may do, or has to be forgiven, although the reference does not.
