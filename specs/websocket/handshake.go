@@ -30,8 +30,8 @@ func handshake() []specs.Spec {
 			"A valid opening handshake is answered with the status line HTTP/1.1 101, and opens a connection.",
 			func(c *specs.Case) {
 				_, a := try(c)
-				if r := a.reaction; r.reply.status != 101 {
-					hint := refusalHint(r.reply.status)
+				if r := a.reaction; r.reply.status != 101 || r.reply.version != "HTTP/1.1" {
+					hint := r.reply.obstacle()
 					if c.Dialect("opening") == "tutorial-004" { // seen before the run
 						hint = "the names of headers are compared letter by letter: the key is found only when it is in Sec-Websocket-Key, spelt so; any case has to do"
 					}
@@ -326,10 +326,20 @@ func handshake() []specs.Spec {
 	}
 }
 
-// refusalHint says what the status of a refused handshake asks the user for; ""
-// when it is nothing that could be named or declared.
-func refusalHint(status int) string {
-	switch {
+// obstacle says why this is no 101, or what the user has to name or declare to
+// get one; "" when nobody knows.
+func (r *response) obstacle() string {
+	switch status := r.status; {
+	case r.head == "" && r.end == "":
+		return "the end of the request is not found, or one of its headers: read to the empty line, know headers in any case, and answer HTTP/1.1 101 Switching Protocols"
+	case r.head == "":
+		return "the request ends the connection, or the server: look for an error that nobody caught, or a header that is not found"
+	case status == 0:
+		return "something else stands where the status line is due: nothing comes before HTTP/1.1 101 Switching Protocols"
+	case status == 101:
+		return "write HTTP/1.1 in the status line, whatever the request says"
+	case len(r.values("Sec-WebSocket-Accept")) > 0:
+		return "there is an Accept, and not the status that goes with it: write HTTP/1.1 101 Switching Protocols"
 	case status == 401:
 		return "the server wants credentials: declare them with --dialect credentials=USER:PASSWORD, or test it without that check"
 	case status == 403:
@@ -406,7 +416,7 @@ func grammar101(r *response) string {
 	switch {
 	case r.problem != "":
 		return r.problem
-	case !strings.HasPrefix(status, "HTTP/1.1 101 "):
+	case !strings.HasPrefix(status, r.version+" 101 "):
 		return "the status line of the 101 lacks the space before the reason, which is due even when that is empty"
 	case strings.Contains(strings.ReplaceAll(r.head, "\r\n", ""), "\r"):
 		return "a CR in the head of the 101 is not followed by LF"
