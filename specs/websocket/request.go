@@ -298,7 +298,7 @@ func (r *response) fault(key string) string {
 	case r.status != 101:
 		return "no 101"
 	case r.version != "HTTP/1.1":
-		return "its version is " + wire.Quote([]byte(r.version), 20)
+		return "a 101 that says " + wire.Quote([]byte(r.version), 20)
 	case !strings.EqualFold(r.get("Upgrade"), "websocket"):
 		return "a 101 without Upgrade: websocket"
 	case !slices.ContainsFunc(r.tokens("Connection"), func(t string) bool { return strings.EqualFold(t, "upgrade") }):
