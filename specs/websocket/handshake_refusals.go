@@ -356,7 +356,7 @@ func observeStray(a attempt) {
 		return
 	}
 	c := a.client.Case()
-	if s := a.client.Await(c.Timing().Quiet, func(p []byte) bool { return len(p) > 0 }); len(s.Unread) > 0 {
+	if s := a.client.Await(c.Timing().Quiet, func([]byte) bool { return false }); s.End == "" && len(s.Unread) > 0 {
 		c.Observe(ruleRefusal, "%s follows the body, on a connection that goes on: %s", wire.Quote(s.Unread, 40), r)
 		a.client.Consume(len(s.Unread))
 	}
