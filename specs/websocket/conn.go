@@ -109,13 +109,28 @@ func mute(c *specs.Case) bool {
 func shut(c *specs.Case) string {
 	switch c.Dialect("opening") {
 	case "none":
-		return "the target does not accept an opening handshake at " + path(c)
+		return "no opening handshake at " + path(c) + " is answered with a right 101"
 	case "tutorial-004":
 		if !c.Declared("opening") {
 			return "the target accepts an opening handshake only if the key is in Sec-Websocket-Key, spelt so: declare --dialect opening=tutorial-004 to have the rest judged"
 		}
 	}
 	return ""
+}
+
+// barred is shut, and what is judged all the same: that no 101 comes, which is
+// one failure, or what is wrong with the one that does.
+func barred(c *specs.Case) (why string, but []string) {
+	if why = shut(c); why == "" {
+		return "", nil
+	}
+	if c.Dialect("opening") == "none" {
+		_, a := try(c)
+		if a.client.Leave(); a.reaction.reply.status == 101 {
+			return why, about101
+		}
+	}
+	return why, about101[:1]
 }
 
 // attempt is what came of an opening handshake.
@@ -163,7 +178,7 @@ func hear(cl *specs.Client, req *request) (*conn, attempt) {
 	observeReply(c, reply)
 	if reply.status >= 200 {
 		if problem := readBody(cl, req.method, reply); problem != "" {
-			c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(reply.head), 80), problem)
+			c.Observe(ruleRefusal, "%s: %s", problem, reply)
 		}
 	}
 	if reply.fault(a.reaction.key) != "" {

@@ -21,8 +21,14 @@ func pinged() []specs.Spec {
 		specs.Requirement("websocket/control/empty-ping", specs.Must, "RFC 6455 §5.5.2",
 			"An empty Ping right after the opening handshake is answered by an empty Pong.",
 			func(c *specs.Case) {
-				ws := open(c)
+				ws := openAnyway(c) // where nothing is answered, this is what says so
 				ws.Ping("")
+				if mute(c) { // it was waited for long before the run
+					ws.pump(2*c.Timing().Quiet, func() bool { return len(ws.pongs) > 0 || ws.close != nil })
+					if len(ws.pongs) == 0 {
+						judge(ws.client, ws.exchange(), ws.reaction(), []outcome{ponged("")})
+					}
+				}
 				ws.ExpectPong("")
 			}, specs.Covers("WS-CTL-01"), specs.Cause("Pings are not answered at all; that is the server's duty, not the application's")),
 

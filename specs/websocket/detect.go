@@ -29,14 +29,20 @@ func detectPath(c *specs.Case) string {
 	return "/"
 }
 
+// detectOpening tries the plain handshake once more before it takes a target for
+// one that does not accept it: what it says blocks everything else.
 func detectOpening(c *specs.Case) string {
-	ws, a := try(c)
-	a.client.Leave()
-	if ws != nil {
+	accepts := func() bool {
+		ws, a := try(c)
+		a.client.Leave()
+		return ws != nil
+	}
+	if accepts() {
 		return "standard"
 	}
+	other := "none"
 	for _, p := range []string{path(c), "/chat"} {
-		ws, a = try(c, func(r *request) {
+		ws, a := try(c, func(r *request) {
 			r.target = p
 			for i, f := range r.fields {
 				if f.name == "Sec-WebSocket-Key" {
@@ -46,10 +52,14 @@ func detectOpening(c *specs.Case) string {
 		})
 		a.client.Leave()
 		if ws != nil {
-			return "tutorial-004"
+			other = "tutorial-004"
+			break
 		}
 	}
-	return "none"
+	if accepts() {
+		return "standard"
+	}
+	return other
 }
 
 // detectEcho takes a server for an echo when what comes back resembles what was

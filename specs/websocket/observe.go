@@ -137,7 +137,7 @@ func observeReply(c *specs.Case, r *response) {
 		return
 	}
 	if r.problem != "" {
-		c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(r.head), 80), r.problem)
+		c.Observe(ruleRefusal, "%s: %s", r.problem, r)
 	}
 	if r.status == 426 && len(r.values("Upgrade")) == 0 {
 		c.Observe(rule426, "%s", r)

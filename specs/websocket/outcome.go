@@ -15,6 +15,7 @@ import (
 type reaction struct {
 	reply *response // to an opening handshake; nil after it
 	key   string    // that it was asked with
+	hint  string    // at the cause, where it is not that of the requirement
 
 	messages []message
 	partial  bool   // fragments of a message that has no end yet
@@ -265,7 +266,7 @@ func judge(cl *specs.Client, sent string, r reaction, outcomes []outcome) int {
 	for _, o := range outcomes {
 		expected = append(expected, o.String())
 	}
-	reason := specs.Reason{Code: r.code(), Message: r.message(), Sent: sent, Expected: expected, Received: r.String()}
+	reason := specs.Reason{Code: r.code(), Message: r.message(), Sent: sent, Expected: expected, Received: r.String(), Hint: r.hint}
 	for i, o := range outcomes {
 		if !o.match(r) {
 			continue
@@ -326,6 +327,8 @@ func (r reaction) message() string {
 			return fmt.Sprintf("the opening handshake was refused with %d", r.reply.status)
 		case r.reply.fault(r.key) != "":
 			return r.reply.fault(r.key)
+		case len(r.reply.values("Sec-WebSocket-Protocol")) > 0:
+			return "the opening handshake was accepted with the subprotocol " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Protocol"), " and ")), 120)
 		case len(r.reply.values("Sec-WebSocket-Extensions")) > 0:
 			return "the opening handshake was accepted with the extension " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Extensions"), ", ")), 120)
 		}
