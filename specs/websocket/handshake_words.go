@@ -34,7 +34,7 @@ func tryOne(c *specs.Case, s variant, outcomes ...outcome) *conn {
 	ws, a := try(c, s.mod)
 	a.what = s.what
 	judge(a.client, a.sent(), a.reaction, outcomes)
-	works(ws)
+	ws.worksAfter(a)
 	return ws
 }
 
@@ -56,6 +56,20 @@ func push(cl *specs.Client, piece string) bool {
 	began := time.Now()
 	cl.Send(piece)
 	return !cl.Gone() && time.Since(began) < cl.Timing().Quiet
+}
+
+// promptly has what an attacker may make costly take no more than two seconds,
+// or twenty times as long as what is usual does just before it.
+func promptly(c *specs.Case, sent string, costly func()) {
+	began := time.Now()
+	asUsual(c)
+	limit := max(2*time.Second, 20*time.Since(began))
+	began = time.Now()
+	costly()
+	if took := time.Since(began); took > limit {
+		c.Refute(specs.Reason{Code: specs.NoAnswer, Message: fmt.Sprintf("it took %s, for which a few milliseconds are enough", took.Round(10*time.Millisecond)),
+			Sent: sent, Expected: []string{"an answer within " + limit.Round(10*time.Millisecond).String()}, Received: "an answer after " + took.Round(10*time.Millisecond).String()}, false)
+	}
 }
 
 // notSwitched is anything but a 101: a refusal, silence, the end of the
