@@ -76,10 +76,15 @@ type conn struct {
 // open makes a connection and its opening handshake, changed by mods. When that
 // is refused, the case ends.
 func open(c *specs.Case, mods ...func(*request)) *conn {
+	needsAnswers(c)
+	return openAnyway(c, mods...)
+}
+
+// needsAnswers ends a case of which nothing can be told when the target is mute.
+func needsAnswers(c *specs.Case) {
 	if mute(c) {
 		c.Blocked("the target answers nothing after the opening handshake: neither a Ping nor a message")
 	}
-	return openAnyway(c, mods...)
 }
 
 // openAnyway is open for the requirements that say what every server answers.

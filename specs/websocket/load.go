@@ -264,6 +264,7 @@ func openBy(c *specs.Case, how func(*wire.Dialer), mods ...func(*request)) *conn
 // crowd is n connections with their opening handshakes. A reason makes a refusal
 // nonstrict; the crowd is then smaller.
 func crowd(c *specs.Case, n int, nonstrict string) (list []*conn) {
+	needsAnswers(c)
 	if c.Dialect("opening") == "none" {
 		c.Blocked("needs connections after the opening handshake, which the target does not accept")
 	}
