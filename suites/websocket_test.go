@@ -120,6 +120,67 @@ func TestAMuteWebSocketServerBlocksTheRest(t *testing.T) {
 	g.Expect(r.Summary.Headline).To(Equal("incomplete"))
 }
 
+// What servers do that many rely on costs nothing but under --strict, each seen
+// in the one that is named.
+func TestWhatRespectedServersDoIsNoFailure(t *testing.T) {
+	t.Parallel()
+	asked := func(bad string) func(in []byte) bool {
+		return func(in []byte) bool { return strings.Contains(string(in), bad) }
+	}
+	mute := func([]byte) []byte { return nil }
+	ends := func(out []byte) []byte { return out }
+	for name, c := range map[string]struct {
+		only  string
+		want  specs.Verdict
+		about func(in []byte) bool
+		out   func([]byte) []byte
+		close bool
+	}{
+		"faye-websocket leaves what is no WebSocket to others": {"websocket/handshake/other-methods-refused", specs.NonStrict,
+			func(in []byte) bool {
+				return strings.Contains(string(in), " HTTP/1.1") && !strings.HasPrefix(string(in), "GET ")
+			}, mute, false},
+		"faye-websocket knows no lists": {"websocket/handshake/upgrade-list", specs.NonStrict, asked("Upgrade: foo, websocket"), mute, false},
+		"websocket-driver of Ruby speaks draft 75": {"websocket/handshake/no-version-refused", specs.NonStrict,
+			func(in []byte) bool {
+				return strings.Contains(string(in), " HTTP/1.1") && !strings.Contains(string(in), "Sec-WebSocket-Version")
+			}, func([]byte) []byte {
+				return []byte("HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nWebSocket-Location: ws://localhost/\r\n\r\n")
+			}, true},
+		"websocketpp has another code for a longer form": {"websocket/framing/longer-form-16-bit", specs.Info, asked("\x81\xfe\x00\x05"),
+			func([]byte) []byte { return []byte("\x88\x02\x03\xf3") }, true},
+		"Jetty closes as it was asked to":                {"websocket/handshake/connection-close-upgrade", specs.NonStrict, asked("close, Upgrade"), ends, true},
+		"Jetty does not last when a body may be to come": {"websocket/handshake/expect-100-continue", specs.NonStrict, asked("100-continue"), ends, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := start(t, func() impl.Handler {
+				return &peculiar{Handler: websocket.New(websocket.Options{}), about: c.about, out: c.out, close: c.close}
+			}, nil)
+			r := run(t, suites.Plan{Target: at, Protocol: "websocket", Only: []string{c.only}})
+			if got := find(r, c.only); got.Verdict != c.want {
+				t.Errorf("%s: %s, want %s; %+v", c.only, got.Verdict, c.want, got.Reason)
+			}
+		})
+	}
+}
+
+// peculiar is the reference implementation, but for what it says to one thing.
+type peculiar struct {
+	impl.Handler
+	about func(in []byte) bool
+	out   func([]byte) []byte
+	close bool
+}
+
+func (p *peculiar) Data(in []byte) impl.Reply {
+	r := p.Handler.Data(in)
+	if p.about(in) {
+		r.Send, r.Close = p.out(r.Send), p.close
+	}
+	return r
+}
+
 // loopbackCertificate is a certificate for 127.0.0.1, and the file of what it is
 // verified by.
 func loopbackCertificate(t *testing.T) (tls.Certificate, string) {

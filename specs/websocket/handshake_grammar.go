@@ -159,8 +159,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/expect-100-continue", specs.May, "RFC 9110 §7.8",
 			"A handshake with Expect: 100-continue is accepted, with or without a 100 before the 101.",
 			func(c *specs.Case) {
-				tries(c, []variant{{"Expect: 100-continue", func(r *request) { r.add("Expect", "100-continue") }}},
-					accepted(), refused().info("it is refused"))
+				mayPart(c, variant{"Expect: 100-continue", func(r *request) { r.add("Expect", "100-continue") }})
 			}, specs.Covers("WS-HS-96"),
 			specs.Cause("the server waits for a body; a handshake has none")),
 
@@ -182,8 +181,7 @@ func handshakeGrammar() []specs.Spec {
 		specs.Requirement("websocket/handshake/connection-close-upgrade", specs.May, "RFC 9112 §9.6",
 			"A handshake with Connection: close, Upgrade is accepted or refused.",
 			func(c *specs.Case) {
-				tries(c, []variant{{"Connection: close, Upgrade", set("Connection", "close, Upgrade")}},
-					accepted(), refused().info("it is refused"))
+				mayPart(c, variant{"Connection: close, Upgrade", set("Connection", "close, Upgrade")})
 			}, specs.Covers("WS-HS-98"),
 			specs.Cause("the connection is closed after the 101; close is about the HTTP connection, which ends with the upgrade")),
 
