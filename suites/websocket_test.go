@@ -2,6 +2,7 @@ package suites_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -149,6 +150,8 @@ func TestWhatRespectedServersDoIsNoFailure(t *testing.T) {
 			}, true},
 		"websocketpp has another code for a longer form": {"websocket/framing/longer-form-16-bit", specs.Info, asked("\x81\xfe\x00\x05"),
 			func([]byte) []byte { return []byte("\x88\x02\x03\xf3") }, true},
+		"Netty says good-bye to what is no UTF-8": {"websocket/text/stray-bytes-fail", specs.NonStrict, asked(""),
+			func(out []byte) []byte { return bytes.Replace(out, []byte("\x03\xef"), []byte("\x03\xe8"), 1) }, false},
 		"Jetty closes as it was asked to":                {"websocket/handshake/connection-close-upgrade", specs.NonStrict, asked("close, Upgrade"), ends, true},
 		"Jetty does not last when a body may be to come": {"websocket/handshake/expect-100-continue", specs.NonStrict, asked("100-continue"), ends, true},
 	} {
@@ -176,9 +179,46 @@ type peculiar struct {
 func (p *peculiar) Data(in []byte) impl.Reply {
 	r := p.Handler.Data(in)
 	if p.about(in) {
-		r.Send, r.Close = p.out(r.Send), p.close
+		r.Send = p.out(r.Send)
+		r.Close = p.close || r.Close && len(r.Send) > 0
 	}
 	return r
+}
+
+// Ten thousand answers may take their time, as long as they come.
+func TestALateServerIsNotTakenForOneThatDropsMessages(t *testing.T) {
+	t.Parallel()
+	at := webServer(t, websocket.Options{}, func(ln net.Listener) net.Listener { return drips{ln} })
+	only := "websocket/limits/pipelined-messages"
+	r := run(t, suites.Plan{Target: at, Protocol: "websocket", Only: []string{only}})
+	if got := find(r, only); got.Verdict != specs.Pass {
+		t.Errorf("%s: %+v", got.Verdict, got.Reason)
+	}
+}
+
+// drips has connections on which much is sent little by little.
+type drips struct{ net.Listener }
+
+func (l drips) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return dripping{c}, err
+}
+
+type dripping struct{ net.Conn }
+
+func (c dripping) Write(p []byte) (n int, err error) {
+	const little = 300
+	for len(p) > little && err == nil {
+		if _, err = c.Conn.Write(p[:little]); err == nil {
+			time.Sleep(40 * time.Millisecond)
+		}
+		n, p = n+little, p[little:]
+	}
+	if err != nil {
+		return n, err
+	}
+	m, err := c.Conn.Write(p)
+	return n + m, err
 }
 
 // loopbackCertificate is a certificate for 127.0.0.1, and the file of what it is

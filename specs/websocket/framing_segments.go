@@ -80,7 +80,7 @@ func frameSegments() []specs.Spec {
 				const many = 1000
 				ws := openEcho(c)
 				ws.Send(slices.Repeat([]frame.Frame{frame.New(frame.Text, "")}, many)...)
-				timedOut := ws.pump(patience(c, 0), func() bool { return len(ws.messages) >= many || ws.close != nil })
+				timedOut := ws.gathers(many)
 				empty := slices.Repeat([]message{text("")}, many)
 				all := expecting("1000 empty TEXT messages", func(r reaction) bool {
 					return r.end == "" && r.close == nil && slices.EqualFunc(r.messages, empty, func(a, b message) bool { return a.is(b.op, b.data) })
