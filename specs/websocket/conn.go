@@ -484,6 +484,12 @@ func (ws *conn) ExpectText(data string) { ws.ExpectMessage(frame.Text, data) }
 // ExpectBinary waits for the next message, which must be these bytes.
 func (ws *conn) ExpectBinary(data string) { ws.ExpectMessage(frame.Binary, data) }
 
+// ExpectEmpty is ExpectMessage for an empty one, which some applications swallow;
+// it says whether it came.
+func (ws *conn) ExpectEmpty(op frame.Opcode) bool {
+	return ws.Expect(echoed(op, ""), stays().nonstrict(swallowed)) == 0
+}
+
 // ExpectPong waits for the next Pong, which must have this payload. Messages
 // may come before it.
 func (ws *conn) ExpectPong(payload string) {

@@ -676,7 +676,12 @@ func roundTrips(c *specs.Case, op frame.Opcode, sizes ...int) {
 			ws.SendBytes(masked(c, []frame.Frame{frame.New(op, text)}))
 			ws.sent = []string{fmt.Sprintf("message %d: %s", i+1, message{op: op, data: text})}
 		}
-		ws.ExpectMessage(op, text)
+		switch {
+		case text != "":
+			ws.ExpectMessage(op, text)
+		case !ws.ExpectEmpty(op):
+			sizes = slices.DeleteFunc(sizes, func(n int) bool { return n == 0 }) // once is enough
+		}
 	}
 }
 

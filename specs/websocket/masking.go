@@ -72,7 +72,9 @@ func masking() []specs.Spec {
 			"A payload of any length is unmasked to its last byte.",
 			func(c *specs.Case) {
 				ws := openEcho(c)
-				for size := range 71 {
+				ws.Binary("")
+				ws.ExpectEmpty(frame.Binary)
+				for size := 1; size < 71; size++ {
 					data := counted(c.IntN(256), size)
 					ws.Binary(data)
 					ws.ExpectBinary(data)
