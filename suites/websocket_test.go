@@ -154,6 +154,11 @@ func TestWhatRespectedServersDoIsNoFailure(t *testing.T) {
 			func(out []byte) []byte { return bytes.Replace(out, []byte("\x03\xef"), []byte("\x03\xe8"), 1) }, false},
 		"Daphne swallows what is empty": {"websocket/limits/round-trips-of-text", specs.NonStrict, asked(""),
 			func(out []byte) []byte { return bytes.TrimPrefix(out, []byte("\x81\x00")) }, false},
+		"express-ws looks for the path behind the 101": {"websocket/security/odd-paths", specs.Pass,
+			func(in []byte) bool {
+				return strings.HasPrefix(string(in), "GET /") && !strings.HasPrefix(string(in), "GET / ")
+			},
+			func(out []byte) []byte { return append(out, "\x88\x00"...) }, true},
 		"Jetty closes as it was asked to":                {"websocket/handshake/connection-close-upgrade", specs.NonStrict, asked("close, Upgrade"), ends, true},
 		"Jetty does not last when a body may be to come": {"websocket/handshake/expect-100-continue", specs.NonStrict, asked("100-continue"), ends, true},
 	} {
