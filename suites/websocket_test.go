@@ -159,6 +159,8 @@ func TestWhatRespectedServersDoIsNoFailure(t *testing.T) {
 				return strings.HasPrefix(string(in), "GET /") && !strings.HasPrefix(string(in), "GET / ")
 			},
 			func(out []byte) []byte { return append(out, "\x88\x00"...) }, true},
+		"an echo that streams has begun when an error comes": {"websocket/deflate/rsv1-on-continuation-fails", specs.Pass, asked("\xc0\x83"),
+			func(out []byte) []byte { return append([]byte("\x01\x02He"), out...) }, false},
 		"Jetty closes as it was asked to":                {"websocket/handshake/connection-close-upgrade", specs.NonStrict, asked("close, Upgrade"), ends, true},
 		"Jetty does not last when a body may be to come": {"websocket/handshake/expect-100-continue", specs.NonStrict, asked("100-continue"), ends, true},
 	} {
