@@ -3,9 +3,12 @@ package suites_test
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"conform/impl"
 	"conform/impl/echo"
@@ -134,6 +137,48 @@ func TestAPlanAgainIsChecked(t *testing.T) {
 func TestAFewSchedulesAreTriedUnlessMoreAreAskedFor(t *testing.T) {
 	t.Parallel()
 	r := run(t, suites.Plan{Protocol: "echo", Only: []string{anyOrder}})
+	if got := find(r, anyOrder); got.Verdict != specs.Pass || !strings.Contains(strings.Join(got.Notes, " "), "16 schedules with ") {
+		t.Errorf("got %s %v", got.Verdict, got.Notes)
+	}
+	for _, p := range []suites.Plan{{Explore: -1}, {Explore: 1, Clients: 5}, {Explore: 1e12}} {
+		if err := p.Check(); err == nil || !strings.Contains(err.Error(), "--explore") {
+			t.Errorf("%+v: got %v", p, err)
+		}
+	}
+}
+
+// busy is a handler that is as late as a server on a busy machine, until a moment.
+type busy struct {
+	impl.Handler
+	until *atomic.Int64 // Unix nanoseconds; 0 for not at all
+}
+
+func (b busy) Data(p []byte) impl.Reply {
+	if time.Now().UnixNano() < b.until.Load() {
+		time.Sleep(400 * time.Millisecond) // longer than an answer is waited for at first
+	}
+	return b.Handler.Data(p)
+}
+
+// A server that answers every schedule rightly, if late, has no wrong order.
+func TestAnOrderThatIsOnlyAnsweredLateDoesNotFail(t *testing.T) {
+	t.Parallel()
+	var until atomic.Int64
+	var begin sync.Once
+	r, err := suites.Run(t.Context(), suites.Plan{
+		Target:   start(t, func() impl.Handler { return busy{echo.New(), &until} }, nil),
+		Protocol: "echo", Only: []string{anyOrder}, Seed: 7, Pace: 0.5,
+	}, suites.Observer{
+		// From when the requirement is tested to when the schedule is small, and somewhat longer.
+		Progress: func(_, _ int, running []string) {
+			if slices.Contains(running, anyOrder) {
+				begin.Do(func() { until.Store(time.Now().Add(9 * time.Second).UnixNano()) })
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got := find(r, anyOrder); got.Verdict != specs.Pass || !strings.Contains(strings.Join(got.Notes, " "), "16 schedules with ") {
 		t.Errorf("got %s %v", got.Verdict, got.Notes)
 	}

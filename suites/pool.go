@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"conform/specs"
+	"conform/specs/concurrency"
 )
 
 // job is one requirement on its way to a verdict.
@@ -346,7 +347,7 @@ func (p *pool) settle(ctx context.Context, j *job) bool {
 		if j.spec.Level == specs.Should && s.declared == 0 {
 			verdict = specs.NonStrict
 		}
-		reason = specs.Reason{Code: specs.TooFewServed, Hint: j.spec.Cause,
+		reason = specs.Reason{Code: specs.TooFewServed, Hint: keptOut(s.serves.Bound),
 			Message:  fmt.Sprintf("the target serves %s; if it is meant to, declare --dialect class=%s", count(s.serves.Bound), class(s.serves.Bound)),
 			Expected: []string{fmt.Sprintf("%d clients served at once", j.spec.Clients)}, Received: s.serves.Evidence}
 	}
@@ -360,6 +361,15 @@ func (p *pool) settle(ctx context.Context, j *job) bool {
 	j.result.Verdict, j.result.Reason = verdict, reason
 	p.finish(j)
 	return true
+}
+
+// keptOut is why a server serves so few clients, whatever else a requirement that
+// needs more of them is about.
+func keptOut(bound int) string {
+	if bound == 1 {
+		return concurrency.OneAtATime
+	}
+	return fmt.Sprintf("each of %d threads, processes or places serves a client to its end before it takes the next; %[1]d clients that only stay connected then keep everyone else out", bound)
 }
 
 // class is the value of the dialect that declares a bound.

@@ -31,8 +31,8 @@ const (
 	// profileRecovery is how long a new client may take when all others have
 	// left: long enough for one such repetition.
 	profileRecovery = 1600 * time.Millisecond
-	// profileIdle is how long a server is watched that has nothing to do: its
-	// processor time is known in steps of 10 ms.
+	// profileIdle is how long a server is watched that has nothing to do: in a box
+	// its processor time is known in steps of 10 ms.
 	profileIdle = 200 * time.Millisecond
 	// profileRoom is how much time a run must have left.
 	profileRoom = 6 * time.Second
@@ -541,7 +541,7 @@ func (p *probe) idle() {
 	}
 	used := after - before
 	fact := report.Fact{Name: report.FactIdle, Finding: "rests",
-		Evidence: fmt.Sprintf("%s of processor time within %s, when all clients had left", used, short(took))}
+		Evidence: fmt.Sprintf("%s on a processor or waiting for one, within %s, when all clients had left", short(used), short(took))}
 	if used >= took/5 { // a busy machine gives it no more
 		fact.Finding = "spins"
 	}

@@ -62,6 +62,8 @@ servers must pass none: whatever is missing is a gap, and the exit code is 1.
 				err = matrix.WriteJSON(out)
 			case quiet:
 				err = matrix.WriteSummary(out)
+			case len(options.Specs) > 0:
+				err = matrix.WriteSpecs(out)
 			default:
 				err = matrix.WriteText(out)
 			}

@@ -91,7 +91,7 @@ func Section(protocol string, m Conversation) specs.Section {
 				m.ask(c, second, 2, 0)
 				m.ask(c, first, 1, 0)
 				m.again(c, second, 2, 1)
-			}, specs.Clients(2), specs.Covers("CONC-01"), specs.Cause(oneAtATime)),
+			}, specs.Clients(2), specs.Covers("CONC-01"), specs.Cause(OneAtATime)),
 
 		specs.Requirement(id("queued-client"), specs.Must, m.Clause,
 			"A client that had to wait for another is served when that has left, and what it sent meanwhile is answered in order.",
@@ -138,7 +138,7 @@ func Section(protocol string, m Conversation) specs.Section {
 						clients[i] = m.dial(c)
 					}
 				}
-			}, specs.Clients(4), specs.Covers("CONC-01", "CONC-03"), specs.Cause(oneAtATime)),
+			}, specs.Clients(4), specs.Covers("CONC-01", "CONC-03"), specs.Cause(OneAtATime)),
 
 		specs.Requirement(id("answers-to-the-asker"), specs.Must, m.Clause,
 			"When several clients ask at once, each gets the answers to its own messages, and no others.",
@@ -323,7 +323,8 @@ const maxBound = 32
 // least, and the next is taken from there meanwhile.
 const together = 8
 
-const oneAtATime = "a client is served to its end before the next is accepted; a client that only stays connected then keeps everyone else out"
+// OneAtATime is why a server serves no second client beside the first.
+const OneAtATime = "a client is served to its end before the next is accepted; a client that only stays connected then keeps everyone else out"
 
 func (m Conversation) dial(c *specs.Case) *specs.Client {
 	client := c.Dial()

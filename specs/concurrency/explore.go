@@ -39,6 +39,9 @@ const (
 	// settled is how patient an attempt is that only makes a schedule smaller,
 	// as a share of how long an answer may take: most failures are silence.
 	settled = 0.2
+	// certain is how patient one is that decides, where answers are missing: a busy
+	// machine is late too.
+	certain = 4
 	// mostRuns is how often a schedule is played to see how often it fails, and
 	// mostShrinking how long it takes at most to make it small.
 	mostRuns      = 60
@@ -379,13 +382,18 @@ func (e explorer) report(n int, found attempt) {
 	found.steps = found.done()
 	shown := found
 	small := shrinker{explorer: e, number: n, end: time.Now().Add(mostShrinking)}.shrink(found)
+	counts := false
 	if small.failed > 0 {
 		// Once more with all patience: this is what is shown. One that fails
 		// now and then is counted.
+		patience := 1.0
+		if found.result.Waited {
+			patience = certain
+		}
 		failed, runs := 0, 0
 		for end := time.Now().Add(mostShrinking); runs < mostRuns && failed < 3 && !e.c.Over() && time.Now().Before(end); {
 			runs++
-			if a := e.run(n, slices.Clone(small.steps), 1); a.failed() {
+			if a := e.run(n, slices.Clone(small.steps), patience); a.failed() {
 				failed++
 				shown = a
 			}
@@ -396,8 +404,10 @@ func (e explorer) report(n int, found attempt) {
 		if failed > 0 {
 			s.Failed, s.Runs = failed, runs
 		}
+		// What is right with all patience is only late, and tried again.
+		counts = failed > 0 || patience == 1
 	}
-	if !e.abrupt && small.failed > 0 { // seen once it may be a mishap, and is tried again
+	if !e.abrupt && counts { // seen once it may be a mishap, and is tried again
 		e.c.Tally(outOfOrder, "the server fails already when no client vanishes")
 	}
 	s.Steps, s.Then = shown.done(), shown.last == len(shown.steps)
@@ -405,5 +415,5 @@ func (e explorer) report(n int, found attempt) {
 	if small.runs == 0 {
 		shown.result.Reason.Message += "; nobody is served any more, so that the schedule cannot be made smaller"
 	}
-	e.c.Adopt(shown.result, small.failed > 0)
+	e.c.Adopt(shown.result, counts)
 }

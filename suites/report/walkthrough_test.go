@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -158,9 +159,13 @@ func evaluated(t *testing.T, ctx context.Context, expression string) float64 {
 // machine, so pixels are not compared.
 func picture(t *testing.T, ctx context.Context, name string, take chromedp.Action[[]byte]) {
 	t.Helper()
-	data, err := chromedp.Run(ctx, take)
-	if err != nil || !looksLikeAPage(data) {
-		t.Fatalf("%s: %d bytes, which show nothing: %v", name, len(data), err)
+	var data []byte
+	// A browser that has just scrolled may not have painted yet.
+	for end := time.Now().Add(20 * time.Second); !looksLikeAPage(data); {
+		var err error
+		if data, err = chromedp.Run(ctx, take); err != nil || time.Now().After(end) {
+			t.Fatalf("%s: %d bytes, which show nothing: %v", name, len(data), err)
+		}
 	}
 	if *report.Update {
 		if err := os.WriteFile(filepath.Join("../../docs", name), small(t, data), 0o644); err != nil {

@@ -22,8 +22,6 @@ type Matrix struct {
 	Pairs  int     `json:"pairs"` // specs run, over all servers
 
 	Duration time.Duration `json:"-"`
-
-	bySpec bool // what is asked for is what certain specs catch
 }
 
 // Fault is a row of the matrix.
@@ -80,7 +78,7 @@ func (g Gap) String() string {
 // newMatrix gathers what the pairs have ended in. A selection of specs says
 // nothing of faults that are not caught by them, and the other way round.
 func newMatrix(o Options, pairs []*pair) *Matrix {
-	m := &Matrix{Schema: Schema, bySpec: len(o.Specs) > 0, Pairs: len(pairs), Faults: []Fault{}, Specs: []Spec{}, Gaps: []Gap{}}
+	m := &Matrix{Schema: Schema, Pairs: len(pairs), Faults: []Fault{}, Specs: []Spec{}, Gaps: []Gap{}}
 	rows, columns := map[string]int{}, map[string]int{}
 	for _, p := range pairs {
 		id := p.spec.ID
@@ -144,20 +142,9 @@ func (m *Matrix) WriteJSON(w io.Writer) error {
 // shown is how many IDs a line of the summary has room for.
 const shown = 3
 
-// WriteText writes the matrix for people: a line for each fault, or, where specs
-// were selected, each spec with what it catches; then what is missing.
-func (m *Matrix) WriteText(w io.Writer) error {
-	text := m.faultsText()
-	if m.bySpec {
-		text = m.specsText()
-	}
-	if _, err := io.WriteString(w, text); err != nil {
-		return err
-	}
-	return m.WriteSummary(w)
-}
-
-func (m *Matrix) specsText() string {
+// WriteSpecs writes the matrix for people who ask about certain specs: what each
+// of them catches, then what is missing.
+func (m *Matrix) WriteSpecs(w io.Writer) error {
 	texts := map[string]string{}
 	wide := 0
 	for _, f := range m.Faults {
@@ -175,10 +162,15 @@ func (m *Matrix) specsText() string {
 		}
 		b.WriteByte('\n')
 	}
-	return b.String()
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	return m.WriteSummary(w)
 }
 
-func (m *Matrix) faultsText() string {
+// WriteText writes the matrix for people: a line for each fault, then what is
+// missing.
+func (m *Matrix) WriteText(w io.Writer) error {
 	var b strings.Builder
 	wide := 0
 	for _, f := range m.Faults {
@@ -205,7 +197,10 @@ func (m *Matrix) faultsText() string {
 	if protocol != "" {
 		b.WriteByte('\n')
 	}
-	return b.String()
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	return m.WriteSummary(w)
 }
 
 // WriteSummary writes what is missing, and the totals.

@@ -181,8 +181,8 @@ func (p *Process) ExitStatus() (ExitStatus, bool) {
 	}
 }
 
-// Busy is how much processor time the server has used since it was started, all
-// its living processes together, in steps of 10 ms; known on Linux alone.
+// Busy is for how long the server has used a processor, or waited for one, since it
+// was started, all its living threads together; known on Linux alone.
 func (p *Process) Busy() (used time.Duration, known bool) { return p.current().busy() }
 
 // Output is what the server has written so far. Restart begins anew.

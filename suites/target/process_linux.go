@@ -307,25 +307,22 @@ func (r *run) isMember(pid int) bool {
 	return r.marked(pid)
 }
 
-// busy adds up the processor time of the living processes of the server.
+// busy adds up the processor time of the living processes of the server, and what
+// they have waited for a processor: on a machine that others keep busy, one that
+// never rests gets as little of it as anybody.
 func (r *run) busy() (total time.Duration, known bool) {
 	for _, pid := range r.members() {
-		stat, err := os.ReadFile(procFile(pid, "stat"))
-		if err != nil {
-			continue
-		}
-		// Behind the name come state, ppid, …; the twelfth and thirteenth of
-		// them are utime and stime, in hundredths of a second.
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		if len(fields) < 13 {
-			continue
-		}
-		for _, f := range fields[11:13] {
-			ticks, err := strconv.ParseInt(f, 10, 64)
+		tasks, _ := os.ReadDir(procFile(pid, "task"))
+		for _, task := range tasks {
+			// What it has used and waited, in nanoseconds, and how often.
+			stat, err := os.ReadFile(procFile(pid, "task/"+task.Name()+"/schedstat"))
 			if err != nil {
-				return 0, false
+				continue
 			}
-			total, known = total+time.Duration(ticks)*10*time.Millisecond, true
+			var used, waited time.Duration
+			if _, err := fmt.Sscan(string(stat), &used, &waited); err == nil {
+				total, known = total+used+waited, true
+			}
 		}
 	}
 	return total, known
