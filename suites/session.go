@@ -219,7 +219,9 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 				client.Leave() // a server may wait for it
 				client = c.Dial()
 			}
-			took, ok := s.asked(client, 4*first.Answer, time.Now())
+			// One that has answered at once and then says nothing, as after an
+			// opening handshake, is not waited for as long as the first answer.
+			took, ok := s.asked(client, min(4*first.Answer, max(first.Answer, 10*times[0])), time.Now())
 			if !ok {
 				return
 			}
