@@ -278,10 +278,17 @@ func part(list []*conn) {
 			ws.quietly(frame.NewClose(1000, ""))
 		}
 	}
-	for _, ws := range list {
-		ws.LeftOver()
-		ws.client.Close()
+	if len(list) == 0 {
+		return
 	}
+	c := list[0].c
+	for _, ws := range list { // at once: a server that does not answer would be waited for as often as there are clients
+		c.Go(func() {
+			ws.LeftOver()
+			ws.client.Close()
+		})
+	}
+	c.Join()
 }
 
 // vanish ends many connections at once without a word.
