@@ -232,11 +232,10 @@ type Protocol struct {
 	// whatever state it is in. It reads until the server has ended, so that
 	// no reset is sent.
 	Leave func(*Client)
-	// Gate is the ID of the requirement without which none can be judged, and
-	// Shut says why it cannot be met by the target, as was seen; "" when it can.
-	// Both may be left out.
-	Gate string
-	Shut func(*Case) string
+	// Shut says why the target cannot be judged beyond the first exchange, as was
+	// seen; "" when it can. The requirements with the IDs are judged all the same:
+	// they are about that exchange. It may be left out.
+	Shut func(*Case) (why string, but []string)
 	// Mute says that the target was seen to answer nothing that is asked after
 	// the first exchange, so that waiting longer for it is idle; may be nil.
 	Mute func(*Case) bool

@@ -334,7 +334,7 @@ func (p *pool) settle(ctx context.Context, j *job) bool {
 		verdict, reason = specs.Blocked, specs.Reason{Code: specs.TargetDied, Message: s.dead()}
 	case j.spec.Unfit(s.dialer()) != "":
 		verdict, reason = specs.Unsupported, specs.Reason{Code: specs.OtherKind, Message: j.spec.Unfit(s.dialer())}
-	case s.shut != "" && j.spec.ID != s.protocol.Gate:
+	case s.shut != "" && !slices.Contains(s.gate, j.spec.ID):
 		verdict, reason = specs.Blocked, specs.Reason{Code: specs.Missing, Message: s.shut}
 	case j.spec.Queues:
 	case s.declared > 0 && j.spec.Clients > s.declared:

@@ -45,6 +45,7 @@ type session struct {
 	serves   specs.Concurrency
 	known    map[string]string // dialects that conform has set the server up by
 	shut     string            // why only the gate of the protocol can be judged; empty when it is open
+	gate     []string          // the requirements that can
 	reacted  bool              // it has answered, or ended the connection
 	mute     bool              // it was seen to answer nothing that matters: nothing is waited for longer
 	declared int               // clients that the declared class serves at once; 0 when undeclared
@@ -255,7 +256,7 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 		}
 	}
 	if s.protocol.Shut != nil && s.reacted {
-		s.ask(ctx, s.timing, func(c *specs.Case) { s.shut = s.protocol.Shut(c) })
+		s.ask(ctx, s.timing, func(c *specs.Case) { s.shut, s.gate = s.protocol.Shut(c) })
 	}
 	if s.protocol.Mute != nil {
 		s.ask(ctx, s.timing, func(c *specs.Case) { s.mute = s.protocol.Mute(c) })

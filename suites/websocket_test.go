@@ -14,13 +14,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
 
 	"conform/impl"
+	"conform/impl/faults"
 	"conform/impl/websocket"
 	"conform/specs"
 	"conform/suites"
@@ -119,6 +123,225 @@ func TestAMuteWebSocketServerBlocksTheRest(t *testing.T) {
 	r := run(t, suites.Plan{Target: &a, Protocol: "websocket", Only: []string{"websocket/masking"}})
 	g.Expect(not(r, specs.Blocked, specs.Skipped, specs.Unsupported)).To(BeEmpty())
 	g.Expect(r.Summary.Headline).To(Equal("incomplete"))
+}
+
+// A server may fail a connection without a Close frame, for a message that is
+// too long too: it is known by the limit that is declared.
+func TestADeclaredLimitMayEndTheConnectionWithoutAWord(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	at := webServer(t, websocket.Options{MaxMessage: 16 << 10}, func(ln net.Listener) net.Listener { return wordless{ln} })
+	only := []string{"websocket/framing/lengths-around-65536", "websocket/framing/lengths-around-256"}
+	plan := suites.Plan{Target: at, Protocol: "websocket", Only: only}
+	r := run(t, plan)
+	g.Expect(find(r, only[0]).Verdict).To(Equal(specs.Fail)) // it may be any mistake
+	plan.Dialects = []string{"max-message=16384"}
+	r = run(t, plan)
+	g.Expect(find(r, only[0]).Verdict).To(Equal(specs.Unsupported))
+	g.Expect(find(r, only[1]).Verdict).To(Equal(specs.Pass))
+}
+
+// An application may greet its clients: that is no answer to anything, and breaks
+// no silence.
+func TestWhatAnApplicationSaysByItselfIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	at := webServer(t, websocket.Options{}, func(ln net.Listener) net.Listener { return greeting{ln} })
+	only := []string{"websocket/masking/unmasked-text-fails", "websocket/framing/ping-waits-for-its-end", "websocket/framing/rsv-on-ping-fails",
+		"websocket/fragmentation/lone-continuation-fails", "websocket/control/empty-ping", "websocket/text/stray-bytes-fail", "websocket/closing/close-answered"}
+	plan := suites.Plan{Target: at, Protocol: "websocket", Only: only, Dialects: []string{"echo=no"}}
+	r := run(t, plan)
+	g.Expect(not(r, specs.Pass, specs.Skipped)).To(BeEmpty())
+	// It is an echo all the same.
+	plan.Dialects, plan.Only = nil, append(only, "websocket/framing/empty-messages", "websocket/framing/twenty-frames-at-once")
+	r = run(t, plan)
+	g.Expect(r.Target.Dialect).To(HaveKeyWithValue("echo", "yes"))
+	g.Expect(not(r, specs.Pass, specs.Skipped)).To(BeEmpty())
+}
+
+// greeting has its connections say something behind the opening handshake.
+type greeting struct{ net.Listener }
+
+func (l greeting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return greetingConn{c}, err
+}
+
+type greetingConn struct{ net.Conn }
+
+func (c greetingConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err == nil && bytes.HasPrefix(p, []byte("HTTP/1.1 101")) {
+		_, err = c.Conn.Write([]byte("\x81\x07welcome"))
+	}
+	return n, err
+}
+
+// wordless keeps back the Close frames with 1009 that its connections are to send.
+type wordless struct{ net.Listener }
+
+func (l wordless) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return wordlessConn{c}, err
+}
+
+type wordlessConn struct{ net.Conn }
+
+func (c wordlessConn) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte{0x88}) && bytes.Contains(p[:4], []byte("\x03\xf1")) {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// A 101 that no client would take blocks everything behind it, and is a failure
+// all the same: the self-test, which looks for nothing beforehand, cannot show it.
+func TestAWrong101Fails(t *testing.T) {
+	t.Parallel()
+	for _, f := range faults.For("websocket") {
+		if !strings.HasPrefix(f.Name, "accept-") && !strings.HasPrefix(f.Name, "101-") {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			g.Expect(err).NotTo(HaveOccurred())
+			server := f.Start(ln)
+			t.Cleanup(func() { server.Close() })
+			a := target.Address{Scheme: "tcp", Network: "tcp", Address: ln.Addr().String()}
+			r := run(t, suites.Plan{Target: &a, Protocol: "websocket", Only: []string{"websocket/handshake/{acc,101}*", "websocket/masking/every-length"}})
+			g.Expect(r.Summary.Counts[specs.Fail]+r.Summary.Counts[specs.NonStrict]).To(BeNumerically(">", 0), "%v", r.Summary.Counts)
+		})
+	}
+}
+
+// odd is the reference implementation, but for what it does about some reads.
+type odd struct {
+	impl.Handler
+	data func(next impl.Handler, p []byte) impl.Reply
+}
+
+func (h *odd) Data(p []byte) impl.Reply { return h.data(h.Handler, p) }
+
+func oddServer(t *testing.T, data func() func(next impl.Handler, p []byte) impl.Reply) *target.Address {
+	return start(t, func() impl.Handler { return &odd{websocket.New(websocket.Options{}), data()} }, nil)
+}
+
+// when answers what a connection has sent so far in a way of its own, if it is so.
+func when(is func(all string) bool, reply impl.Reply) func() func(impl.Handler, []byte) impl.Reply {
+	return func() func(impl.Handler, []byte) impl.Reply {
+		all, mine := "", false
+		return func(next impl.Handler, p []byte) impl.Reply {
+			if all += string(p); mine || is(all) {
+				mine = true
+				return reply
+			}
+			return next.Data(p)
+		}
+	}
+}
+
+// One handshake that a busy server leaves unanswered is no reason to block all
+// that needs one.
+func TestOneLostHandshakeBlocksNothing(t *testing.T) {
+	t.Parallel()
+	for lost := 1; lost < 6; lost++ { // the first shows whether there is a server
+		t.Run(strconv.Itoa(lost), func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int32
+			at := oddServer(t, func() func(impl.Handler, []byte) impl.Reply {
+				drop := false
+				return func(next impl.Handler, p []byte) impl.Reply {
+					if strings.HasPrefix(string(p), "GET ") {
+						drop = int(asked.Add(1)) == lost+1
+					}
+					if drop {
+						return impl.Reply{}
+					}
+					return next.Data(p)
+				}
+			})
+			r := run(t, suites.Plan{Target: at, Protocol: "websocket", Only: []string{"websocket/handshake/upgrade-any-case"}})
+			NewWithT(t).Expect(r.Target.Dialect).To(HaveKeyWithValue("opening", "standard"))
+		})
+	}
+}
+
+func TestARefusedOpeningHandshakeIsOneFailure(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	at := oddServer(t, when(func(all string) bool { return strings.HasSuffix(all, "\r\n\r\n") }, impl.Reply{
+		Send: []byte("HTTP/1.1 401 Unauthorized\r\nContent-Length: 11\r\n\r\nwho are you"), Close: true}))
+	r := run(t, suites.Plan{Target: at, Protocol: "websocket"})
+	g.Expect(r.Summary.Counts[specs.Fail]).To(Equal(1), "%v", r.Summary.Counts)
+	refused := find(r, "websocket/handshake/accepted")
+	g.Expect(refused.Reason.Hint).To(ContainSubstring("--dialect credentials="))
+	g.Expect(refused.Reason.Received).To(ContainSubstring("who are you"), "what the server says about it")
+	g.Expect(find(r, "websocket/handshake/accept-of-any-key").Verdict).To(Equal(specs.Blocked))
+}
+
+// A server that hangs up where others refuse, and whose 101 has nothing but what
+// it needs, in other letters and another order, is right.
+func TestARightServerMayLookDifferent(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	at := oddServer(t, func() func(impl.Handler, []byte) impl.Reply {
+		return func(next impl.Handler, p []byte) impl.Reply {
+			r := next.Data(p)
+			answer := strings.TrimPrefix(string(r.Send), "HTTP/1.1 100 Continue\r\n\r\n") // which may be left out
+			head, rest, _ := strings.Cut(answer, "\r\n\r\n")
+			lines := strings.Split(head, "\r\n")
+			switch {
+			case strings.HasPrefix(head, "HTTP/1.1 101 "):
+				slices.Reverse(lines[1:])
+				for i, line := range lines {
+					name, value, _ := strings.Cut(line, ":")
+					lines[i] = strings.ToLower(name) + ":" + value + " "
+				}
+				lines[0] = "HTTP/1.1 101 "
+				r.Send = []byte(strings.NewReplacer(" websocket", "\tWebSocket", " Upgrade", "keep-alive ,uPGRADE").Replace(strings.Join(lines, "\r\n")) + "\r\n\r\n" + rest)
+			case strings.HasPrefix(head, "HTTP/1.1 "):
+				r.Send = nil
+			}
+			return r
+		}
+	})
+	r := run(t, suites.Plan{Target: at, Protocol: "websocket", Only: []string{"websocket/handshake/*", "websocket/security/*"}, Pace: 1})
+	g.Expect(not(r, specs.Pass, specs.Info, specs.Skipped, specs.Unsupported)).To(BeEmpty())
+}
+
+// What a server may do, or has to be forgiven, although the reference does not.
+func TestWhatIsForgivenInTheOpeningHandshake(t *testing.T) {
+	t.Parallel()
+	contains := func(part string) func(string) bool {
+		return func(all string) bool { return strings.Contains(all, part) }
+	}
+	for _, c := range []struct {
+		name, id string
+		does     func() func(impl.Handler, []byte) impl.Reply
+		verdict  specs.Verdict
+	}{
+		{"ends at early data", "websocket/handshake/early-frame", func() func(impl.Handler, []byte) impl.Reply {
+			return func(next impl.Handler, p []byte) impl.Reply {
+				head, early, _ := strings.Cut(string(p), "\r\n\r\n")
+				if early == "" || !strings.HasPrefix(head, "GET ") {
+					return next.Data(p)
+				}
+				return impl.Reply{Send: next.Data([]byte(head + "\r\n\r\n")).Send, Close: true}
+			}
+		}, specs.Info},
+		{"hangs up on a query", "websocket/handshake/query", when(contains("?a=b"), impl.Reply{Close: true}), specs.NonStrict},
+		{"drops a request with chunks", "websocket/handshake/chunked-body-on-get", when(contains("chunked"), impl.Reply{}), specs.Info},
+		{"drops a long request", "websocket/handshake/64-kib-header", when(func(all string) bool { return len(all) > 8<<10 }, impl.Reply{}), specs.NonStrict},
+		{"drops a long target", "websocket/handshake/64-kib-target", when(func(all string) bool { return len(all) > 8<<10 }, impl.Reply{}), specs.NonStrict},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, suites.Plan{Target: oddServer(t, c.does), Protocol: "websocket", Only: []string{c.id}})
+			NewWithT(t).Expect(find(r, c.id).Verdict).To(Equal(c.verdict), "%+v", find(r, c.id).Reason)
+		})
+	}
 }
 
 // What servers do that many rely on costs nothing but under --strict, each seen

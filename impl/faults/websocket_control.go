@@ -187,6 +187,13 @@ func wsPingFaults() []Fault {
 			}
 			return []wsFrame{f}
 		}), Text: "Answers Pings of any length."},
+		{Name: "ping-with-64-bit-length-answered", change: wsIn(func(s *wsState, f wsFrame) []wsFrame {
+			if f.op == wsPing && len(f.payload) > 0xffff {
+				s.Say(serverFrame(wsPong, string(f.payload[:125])))
+				return nil
+			}
+			return []wsFrame{f}
+		}), Text: "Looks at the length of a control frame only where it stands in 16 bits."},
 		{Name: "long-pong-dropped", change: wsIn(func(_ *wsState, f wsFrame) []wsFrame {
 			if f.op == wsPong && len(f.payload) > 125 {
 				return nil

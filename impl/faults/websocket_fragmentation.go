@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"slices"
 	"sync"
+	"time"
+
+	"conform/impl"
 )
 
 // websocketFragmentationFaults are in how fragments become messages, and in
@@ -147,6 +150,9 @@ func wsJoiningFaults() []Fault {
 				return []wsFrame{f}
 			})(p)
 		}, Text: "Keeps the message that has begun in one place for all connections, so that one client continues what another began."},
+		{Name: "pause-ends-the-message", change: handler(func(next impl.Handler) impl.Handler {
+			return &wsImpatient{Handler: next, decoder: wsDecoder{most: 1 << 20}}
+		}), Text: "Takes the fragments that have come for the whole message when no other comes for half a second."},
 		{Name: "fragments-with-the-opcode-of-the-first", change: wsOut(func(_ *wsState, f wsFrame) []wsFrame {
 			if f.control() || len(f.payload) < 1000 {
 				return []wsFrame{f}
@@ -158,6 +164,50 @@ func wsJoiningFaults() []Fault {
 		}), Text: "Sends long messages in fragments, and all of them with the opcode of the message."},
 	}
 }
+
+// wsImpatient ends a message that has begun when nothing has come for a while.
+type wsImpatient struct {
+	impl.Handler
+	request headCutter
+	asked   bool
+	decoder wsDecoder
+	inside  bool
+	due     time.Time
+}
+
+func (w *wsImpatient) Data(p []byte) impl.Reply {
+	reply := w.Handler.Data(p)
+	if !w.asked {
+		if _, p, w.asked = w.request.feed(p); !w.asked {
+			return reply
+		}
+	}
+	w.decoder.feed(bytes.Clone(p), func(f wsFrame) (bool, bool) {
+		if !f.control() {
+			w.inside = !f.fin
+		}
+		return false, true
+	}, func([]byte) bool { return true })
+	w.due = time.Now().Add(500 * time.Millisecond)
+	return reply
+}
+
+func (w *wsImpatient) Deadline() time.Time {
+	if w.inside && len(w.decoder.buf) == 0 {
+		return w.due
+	}
+	return deadline(w.Handler)
+}
+
+func (w *wsImpatient) Expire(now time.Time) impl.Reply {
+	if w.inside && len(w.decoder.buf) == 0 && !now.Before(w.due) {
+		w.inside = false
+		return w.Handler.Data(clientFrame(wsContinuation, "").append(nil))
+	}
+	return expire(w.Handler, now)
+}
+
+func (w *wsImpatient) Stop() impl.Reply { return stop(w.Handler) }
 
 // wsOrderFaults are in what may follow what.
 func wsOrderFaults() []Fault {
@@ -176,6 +226,12 @@ func wsOrderFaults() []Fault {
 			}
 			return true
 		}), Text: "Takes a continuation that continues nothing for a text."},
+		{Name: "lone-continuation-first-of-all-is-text", change: data(func(s *wsState, f *wsFrame) bool {
+			if s.n++; s.n == 1 && f.op == wsContinuation {
+				f.op = wsText
+			}
+			return true
+		}), Text: "Takes a continuation for a text where it is the first data frame of a connection."},
 		{Name: "lone-continuation-skipped", change: data(func(s *wsState, f *wsFrame) bool {
 			return f.op != wsContinuation || s.inside || s.n > 0
 		}), Text: "Drops a continuation that continues nothing."},

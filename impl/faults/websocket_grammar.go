@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -81,6 +82,19 @@ func websocketGrammarFaults() []Fault {
 		}, Text: "Compares subprotocols without regard to case and answers in its own spelling."},
 		{Name: "blanks-tried-one-by-one", change: onHead(hangs, func(head string) bool { return strings.Contains(head, strings.Repeat(" ", 1000)) }),
 			Text: "Splits the offered subprotocols by a regular expression that takes for ever on a row of blanks."},
+		{Name: "blanks-take-seconds", change: func(p *plan) {
+			handler(func(next impl.Handler) impl.Handler {
+				return &hook{Handler: next, data: func(b []byte) impl.Reply {
+					if bytes.Contains(b, bytes.Repeat([]byte(" "), 1000)) {
+						select {
+						case <-p.done:
+						case <-time.After(2200 * time.Millisecond):
+						}
+					}
+					return next.Data(b)
+				}}
+			})(p)
+		}, Text: "Splits the offered subprotocols by a regular expression that takes seconds on a row of blanks."},
 
 		// Lines and fields.
 		{Name: "dies-on-bare-lf", change: onHead(dies, func(head string) bool {
@@ -107,6 +121,9 @@ func websocketGrammarFaults() []Fault {
 			Text: "Skips header lines without a colon."},
 		{Name: "head-ends-at-nul", change: onHead(hangs, func(head string) bool { return strings.Contains(head, "\x00") }),
 			Text: "Searches the request for its blank line as a C string, which ends at the first NUL."},
+		{Name: "dies-on-control-byte", change: onHead(dies, func(head string) bool {
+			return strings.HasSuffix(head, "\r\n\r\n") && strings.ContainsAny(head, "\x01\x7f")
+		}), Text: "Ends with an uncaught error when a header has a byte that cannot be printed."},
 		{Name: "cr-ends-a-line", change: wsRequest(func(head string) string {
 			return strings.ReplaceAll(strings.ReplaceAll(head, "\r\n", "\r"), "\r", "\r\n")
 		}), Text: "Takes a CR for the end of a line, with or without the LF."},
@@ -373,7 +390,7 @@ func closing(p *plan) {
 
 // timeoutEachRead has a deadline that moves with every read.
 func timeoutEachRead(p *plan) {
-	limit := p.options.HandshakeTimeout
+	limit := cmp.Or(p.options.HandshakeTimeout, 10*time.Second)
 	p.options.HandshakeTimeout = 24 * time.Hour
 	handler(func(next impl.Handler) impl.Handler {
 		return &patient{Handler: next, limit: limit, last: time.Now()}

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"crypto/sha1" //nolint:gosec // as in the handshake itself
 	"encoding/base64"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"conform/impl"
 )
@@ -130,6 +132,17 @@ func wsReadingFaults() []Fault {
 				return r
 			}}
 		}), Text: "Greets its clients with a line of text before they have asked for anything."},
+		{Name: "greets-those-who-wait", change: handler(func(next impl.Handler) impl.Handler {
+			return &impatient{Handler: next, limit: 350 * time.Millisecond, from: time.Now(),
+				until: func(p []byte) bool { return len(p) > 0 },
+				then:  impl.Reply{Send: []byte("Please send your request\r\n")}}
+		}), Text: "Prompts a client that has connected and says nothing for a third of a second."},
+		{Name: "half-a-request-expires", change: handler(func(next impl.Handler) impl.Handler {
+			return &impatient{Handler: next, limit: 250 * time.Millisecond,
+				since: func(p []byte) bool { return len(p) > 1 },
+				until: func(p []byte) bool { return bytes.Contains(p, []byte("\r\n\r\n")) },
+				then:  impl.Reply{Close: true}}
+		}), Text: "Takes a request that pauses for a quarter of a second for one that ends there, and hangs up."},
 
 		{Name: "values-not-trimmed", change: wsRequest(func(head string) string {
 			return headEach(head, "", func(line string) string {
@@ -140,6 +153,14 @@ func wsReadingFaults() []Fault {
 				return line
 			})
 		}), Text: "Cuts one blank off the front of a value and takes all other white space for a part of it."},
+		{Name: "key-trimmed-in-front", change: wsExchange(func(request, response string) string {
+			headEach(request, "Sec-WebSocket-Key", func(line string) string {
+				_, v, _ := strings.Cut(line, ":")
+				response = withAccept(response, accept(strings.TrimLeft(v, " \t")))
+				return line
+			})
+			return response
+		}), Text: "Skips the blanks before a value, and takes those behind it for a part of the key."},
 		{Name: "colon-and-blank", change: wsRequest(func(head string) string {
 			return headEach(head, "", func(line string) string {
 				if !strings.Contains(line, ": ") && !strings.HasSuffix(line, ":") {
@@ -167,6 +188,26 @@ func wsReadingFaults() []Fault {
 			}
 			return head
 		}), Text: "Keeps headers in a map, in which the last of several lines with one name is the only one."},
+		{Name: "first-line-wins", change: wsRequest(func(head string) string {
+			first := true
+			return headEach(head, "Connection", func(line string) string {
+				if !first {
+					return ""
+				}
+				first = false
+				return line
+			})
+		}), Text: "Reads the first of several lines Connection and no other."},
+		{Name: "header-names-in-three-spellings", change: wsRequest(func(head string) string {
+			return headEach(head, "", func(line string) string {
+				name, _, _ := strings.Cut(line, ":")
+				usual := http.CanonicalHeaderKey(name)
+				if name == strings.ToLower(name) || name == strings.ToUpper(name) || name == usual || name == strings.Replace(usual, "Websocket", "WebSocket", 1) {
+					return line
+				}
+				return "X-" + line
+			})
+		}), Text: "Looks for each header in three spellings, and finds it in no other."},
 		{Name: "query-is-part-of-path", change: wsStatusIf(func(request string) bool {
 			return strings.Contains(wsTarget(request), "?")
 		}, "400 Bad Request"), Text: "Compares the whole target with the path, and refuses one with a query."},
@@ -213,6 +254,13 @@ func wsCheckFaults() []Fault {
 		{Name: "method-in-any-case", change: wsLine(func(method, target, version string) string {
 			return strings.ToUpper(method) + " " + target + " " + version
 		}), Text: "Compares the method without regard to case."},
+		{Name: "unknown-method-is-get", change: wsLine(func(method, target, version string) string {
+			known := []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+			if !slices.Contains(known, strings.ToUpper(method)) {
+				method = "GET"
+			}
+			return method + " " + target + " " + version
+		}), Text: "Has a number for each method it knows, and the one of GET for all others."},
 		{Name: "http-version-unchecked", change: wsLine(func(method, target, version string) string {
 			return method + " " + target + " HTTP/1.1"
 		}), Text: "Accepts a handshake with any version of HTTP."},
@@ -222,6 +270,15 @@ func wsCheckFaults() []Fault {
 			}
 			return method + " " + target + " " + version
 		}), Text: "Looks at no more of the version than HTTP/1."},
+		{Name: "http-version-in-any-case", change: wsLine(func(method, target, version string) string {
+			return method + " " + target + " " + strings.ToUpper(version)
+		}), Text: "Compares the version of HTTP without regard to case."},
+		{Name: "http-name-unchecked", change: wsLine(func(method, target, version string) string {
+			if strings.HasSuffix(version, "/1.1") && version != "http/1.1" {
+				version = "HTTP/1.1"
+			}
+			return method + " " + target + " " + version
+		}), Text: "Looks at the version behind the slash, and not at what stands before it."},
 		{Name: "http-version-echoed", change: both(wsLine(func(method, target, version string) string {
 			return method + " " + target + " HTTP/1.1"
 		}), wsExchange(func(request, response string) string {
@@ -250,6 +307,11 @@ func wsCheckFaults() []Fault {
 			Text: "Looks for Upgrade and not for what it says."},
 		{Name: "upgrade-by-substring", change: taken("Upgrade", "websocket", has("websocket")),
 			Text: "Looks for websocket anywhere in Upgrade."},
+		{Name: "upgrade-by-prefix", change: taken("Upgrade", "websocket", func(v string) bool {
+			return strings.HasPrefix(strings.ToLower(v), "websocket")
+		}), Text: "Compares as many letters of Upgrade as websocket has."},
+		{Name: "upgrade-in-two-spellings", change: taken("Upgrade", "x", func(v string) bool { return v != "websocket" && v != "WebSocket" }),
+			Text: "Compares Upgrade with websocket and WebSocket, and knows no other spelling."},
 		{Name: "upgrade-by-case", change: taken("Upgrade", "x", func(v string) bool { return v != "websocket" }),
 			Text: "Compares Upgrade with websocket byte by byte."},
 		{Name: "upgrade-list-hangs", change: wsHangIf(func(request string) bool { return strings.Contains(headGet(request, "Upgrade"), ",") }),
@@ -259,6 +321,12 @@ func wsCheckFaults() []Fault {
 			Text: "Looks for Connection and not for what it says."},
 		{Name: "connection-by-substring", change: taken("Connection", "Upgrade", has("upgrade")),
 			Text: "Looks for upgrade anywhere in Connection."},
+		{Name: "connection-by-prefix", change: taken("Connection", "Upgrade", func(v string) bool {
+			return strings.HasPrefix(strings.ToLower(v), "upgrade")
+		}), Text: "Compares as many letters of Connection as Upgrade has."},
+		{Name: "connection-list-needs-blanks", change: taken("Connection", "x", func(v string) bool {
+			return strings.Contains(v, ",") && !strings.Contains(v, ", ")
+		}), Text: "Cuts the list in Connection at a comma and a blank, and finds nothing where the blank is missing."},
 		{Name: "connection-by-case", change: wsRequest(func(head string) string {
 			return headEach(head, "Connection", func(line string) string { return strings.ReplaceAll(line, "uPGRADE", "x") })
 		}), Text: "Looks for Upgrade and upgrade in Connection, and for no other spelling."},
@@ -345,6 +413,11 @@ func wsAcceptFaults() []Fault {
 			}
 			return accept(key)
 		}), Text: "Keeps the decoded key in a C string, and loses what stands behind a zero byte in it."},
+		{Name: "accept-of-hash-as-c-string", change: wsAccept(func(key string) string {
+			sum := sha1.Sum([]byte(key + guid)) //nolint:gosec
+			text, _, _ := strings.Cut(string(sum[:]), "\x00")
+			return base64.StdEncoding.EncodeToString([]byte(text))
+		}), Text: "Keeps the hash in a C string, and encodes what stands before a zero byte in it."},
 		{Name: "accept-without-guid", change: wsAccept(func(key string) string {
 			sum := sha1.Sum([]byte(key)) //nolint:gosec
 			return base64.StdEncoding.EncodeToString(sum[:])
@@ -400,6 +473,8 @@ func wsAnswerFaults() []Fault {
 		{Name: "101-in-chunks", change: accepted(func(head string) string {
 			return headAdd(head, "Transfer-Encoding: chunked") + "0\r\n\r\n"
 		}), Text: "Sends its 101 with an empty body in chunks."},
+		{Name: "101-says-chunked", change: accepted(func(head string) string { return headAdd(head, "Transfer-Encoding: chunked") }),
+			Text: "Says Transfer-Encoding: chunked in its 101, as in every other answer, and sends frames."},
 		{Name: "101-with-a-body", change: accepted(func(head string) string { return head + "Welcome!\r\n" }),
 			Text: "Sends a line of text behind its 101."},
 		{Name: "101-in-bare-lf", change: accepted(func(head string) string { return strings.ReplaceAll(head, "\r\n", "\n") }),
@@ -444,6 +519,18 @@ func wsRefusalFaults() []Fault {
 		{Name: "refusal-too-long", change: wsRefusing(func(r impl.Reply) impl.Reply {
 			return impl.Reply{Send: append([]byte(headDel(string(r.Send), "Connection")), "no\r\n"...)}
 		}), Text: "Sends more behind its refusals than Content-Length says, and goes on with the connection."},
+		{Name: "refusal-has-an-afterthought", change: handler(func(next impl.Handler) impl.Handler {
+			w := &impatient{Handler: next, limit: 20 * time.Millisecond, then: say("\r\n")}
+			w.Handler = &hook{Handler: next, data: func(p []byte) impl.Reply {
+				r := next.Data(p)
+				if strings.HasPrefix(string(r.Send), "HTTP/1.1 4") {
+					w.from = time.Now()
+					return say(headDel(string(r.Send), "Connection"))
+				}
+				return r
+			}}
+			return w
+		}), Text: "Writes a line end behind the body of a refusal, a moment later, and goes on with the connection."},
 		{Name: "refusal-of-head-has-a-body", change: wsEach(func() change {
 			head := false
 			return both(wsRefusing(func(r impl.Reply) impl.Reply {
@@ -612,6 +699,49 @@ func wsStatusIf(refuses func(request string) bool, status string) change {
 		}))
 	})
 }
+
+// impatient answers by itself when nothing has stopped it for so long: since the
+// handler was made or something was read, until something else was.
+type impatient struct {
+	impl.Handler
+	limit        time.Duration
+	since, until func(all []byte) bool // of what has been read; nil for never
+	then         impl.Reply
+
+	from time.Time // zero while it is patient
+	read []byte
+	done bool
+}
+
+func (h *impatient) Data(p []byte) impl.Reply {
+	if !h.done {
+		h.read = append(h.read, p...)
+		switch {
+		case h.until != nil && h.until(h.read):
+			h.from, h.done = time.Time{}, true
+		case h.since != nil && h.since(h.read):
+			h.from = time.Now()
+		}
+	}
+	return h.Handler.Data(p)
+}
+
+func (h *impatient) Deadline() time.Time {
+	if h.from.IsZero() {
+		return deadline(h.Handler)
+	}
+	return h.from.Add(h.limit)
+}
+
+func (h *impatient) Expire(now time.Time) impl.Reply {
+	if h.from.IsZero() {
+		return expire(h.Handler, now)
+	}
+	h.from, h.done = time.Time{}, true
+	return h.then
+}
+
+func (h *impatient) Stop() impl.Reply { return stop(h.Handler) }
 
 // wsAnswer is what a reply says to the request: nothing yet, a 101 or a refusal.
 func wsAnswer(r impl.Reply) (accepts, refuses bool) {

@@ -35,24 +35,20 @@ func websocketMaskingFaults() []Fault {
 			}
 			return []wsFrame{f}
 		}), Text: "Drops frames without a mask and goes on with what follows them."},
-		{Name: "mask-always-read", change: wsReads(func(r *wsReader, p []byte) (out []byte) {
-			for {
-				n := min(uint64(len(p)), r.left)
-				out, p = append(out, p[:n]...), p[n:]
-				r.left -= n
-				r.buf = append(r.buf, p...)
-				f, size, length, ok := decodeHeader(r.buf)
-				if r.left > 0 || !ok {
-					return out
-				}
-				r.left = length
-				if !f.masked {
-					r.left += 4
-				}
-				r.buf[1] |= 0x80
-				out, p, r.buf = append(out, r.buf[:size]...), append([]byte(nil), r.buf[size:]...), nil
+		{Name: "mask-always-read", change: wsMaskAlwaysRead(),
+			Text: "Takes the first four bytes of an unmasked payload for the key, and waits for as many more."},
+		{Name: "mask-always-read-in-silence", change: both(wsMaskAlwaysRead(), wsOut(func(_ *wsState, f wsFrame) []wsFrame {
+			if f.op == wsClose && failure(f.append(nil)) {
+				return nil
 			}
-		}), Text: "Takes the first four bytes of an unmasked payload for the key, and waits for as many more."},
+			return []wsFrame{f}
+		})), Text: "Takes the first four bytes of an unmasked payload for the key, and hangs up when what it reads next makes no sense."},
+		{Name: "unmasked-close-dropped", change: wsIn(func(_ *wsState, f wsFrame) []wsFrame {
+			if f.op == wsClose && !f.masked {
+				return nil
+			}
+			return []wsFrame{f}
+		}), Text: "Drops a Close frame without a mask, and goes on."},
 		{Name: "pings-read-ahead", change: wsReads(func(r *wsReader, p []byte) []byte {
 			var pings, others []byte
 			r.feed(p, func(f wsFrame) (pass, more bool) {
@@ -66,6 +62,28 @@ func websocketMaskingFaults() []Fault {
 			return append(pings, others...)
 		}), Text: "Answers the Pings that a read has brought before it looks at what came in front of them."},
 	}, wsUnmaskingFaults()...)
+}
+
+// wsMaskAlwaysRead reads four bytes of a key whether the MASK bit is set or not.
+func wsMaskAlwaysRead() change {
+	return wsReads(func(r *wsReader, p []byte) (out []byte) {
+		for {
+			n := min(uint64(len(p)), r.left)
+			out, p = append(out, p[:n]...), p[n:]
+			r.left -= n
+			r.buf = append(r.buf, p...)
+			f, size, length, ok := decodeHeader(r.buf)
+			if r.left > 0 || !ok {
+				return out
+			}
+			r.left = length
+			if !f.masked {
+				r.left += 4
+			}
+			r.buf[1] |= 0x80
+			out, p, r.buf = append(out, r.buf[:size]...), append([]byte(nil), r.buf[size:]...), nil
+		}
+	})
 }
 
 // wsMasked takes masks off with other bytes of keys than the right ones: f

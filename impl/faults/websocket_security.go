@@ -24,6 +24,19 @@ func websocketSecurityFaults() []Fault {
 			}
 			return head
 		}), Text: "Allows every origin in which the name of its host occurs."},
+		{Name: "origin-ends-in-host", change: wsRequest(func(head string) string {
+			if strings.HasSuffix(headGet(head, "Origin"), headGet(head, "Host")) {
+				head = headDel(head, "Origin")
+			}
+			return head
+		}), Text: "Allows every origin that ends like its host."},
+		{Name: "origin-begins-with-host", change: wsRequest(func(head string) string {
+			host, _, _ := strings.Cut(headGet(head, "Host"), ":")
+			if strings.HasPrefix(headGet(head, "Origin"), "http://"+host) {
+				head = headDel(head, "Origin")
+			}
+			return head
+		}), Text: "Allows every origin that begins like its host."},
 		{Name: "origin-null-allowed", change: wsRequest(func(head string) string {
 			if headGet(head, "Origin") == "null" {
 				head = headDel(head, "Origin")
@@ -78,8 +91,14 @@ func websocketSecurityFaults() []Fault {
 		{Name: "post-body-is-next-request", change: bodiesKept(func(string) bool { return true }),
 			Text: "Refuses a POST without reading its body, which it then takes for the next request."},
 		{Name: "odd-length-is-none", change: bodiesKept(func(head string) bool {
-			return headGet(head, "Transfer-Encoding") != "" || strings.Contains(headGet(head, "Content-Length"), "+")
-		}), Text: "Takes a Content-Length that is no number for 0, so that the body becomes the next request."},
+			return strings.Contains(headGet(head, "Content-Length"), "+")
+		}), Text: "Takes a Content-Length with a sign for 0, so that the body becomes the next request."},
+		{Name: "list-of-lengths-is-none", change: bodiesKept(func(head string) bool {
+			return strings.Contains(headGet(head, "Content-Length"), ",")
+		}), Text: "Takes a list of two lengths for 0, so that the body becomes the next request."},
+		{Name: "chunks-before-length", change: bodiesKept(func(head string) bool {
+			return headGet(head, "Transfer-Encoding") != ""
+		}), Text: "Reads the chunks where there is a length too, and goes on with what is behind them."},
 		{Name: "tunnels-after-refusal", change: both(wsRequest(func(head string) string {
 			return headSet(head, "Sec-WebSocket-Version", "13")
 		}), wsExchange(func(request, response string) string {

@@ -24,6 +24,7 @@ func readBody(cl *specs.Client, method string, r *response) (problem string) {
 	}
 	s := cl.Await(patience, whole)
 	defer func() { cl.Consume(len(s.Unread)) }()
+	r.body = string(s.Unread[:min(len(s.Unread), 200)]) // why it refuses, if it says so
 	if s.End != "" {
 		r.end = s.End
 	}
@@ -39,6 +40,11 @@ func readBody(cl *specs.Client, method string, r *response) (problem string) {
 	case chunked && size == 0, len(s.Unread) < size:
 		return "the body is shorter than it is said to be"
 	case len(s.Unread) > size && r.end == "" && r.persists(method):
+		// Whether it goes on is known when it has not ended a moment later.
+		if s = cl.Await(c.Timing().Quiet, func([]byte) bool { return false }); s.End != "" {
+			r.end = s.End
+			return ""
+		}
 		return "bytes follow the body, on a connection that goes on"
 	}
 	return ""

@@ -3,6 +3,7 @@ package websocket
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -53,7 +54,7 @@ type conn struct {
 	brief     bool   // what comes is not described frame by frame: there is too much of it
 	mute      bool   // Pings are not answered
 	noClose   bool   // a Close frame of the server is not answered
-	emptyPing bool   // a Ping without a payload was sent
+	emptyPing bool   // a Ping without a payload was sent, and not answered yet
 	invalid   bool   // invalid UTF-8 was sent as text: an echo of it is no news
 	closing   bool   // we have sent a Close frame
 	begun     bool   // the server has sent one before us
@@ -94,23 +95,43 @@ func openAnyway(c *specs.Case, mods ...func(*request)) *conn {
 	return ws
 }
 
+// isEcho says whether messages of the server are answers, as far as is known. What
+// an application that is no echo says, a greeting or whatever else it has to tell,
+// is its own business: it answers nothing, and breaks no silence.
+func isEcho(c *specs.Case) bool { return c.Dialect("echo") != "no" }
+
 // mute says whether the target was seen to answer nothing after the opening
 // handshake, so that nothing can be told of it.
 func mute(c *specs.Case) bool {
-	return c.Dialect("echo") == "no" && c.Dialect("pong") == "no"
+	return !isEcho(c) && c.Dialect("pong") == "no"
 }
 
 // shut says why the target cannot be judged beyond the opening handshake.
 func shut(c *specs.Case) string {
 	switch c.Dialect("opening") {
 	case "none":
-		return "the target does not accept an opening handshake at " + path(c)
+		return "no opening handshake at " + path(c) + " is answered with a right 101"
 	case "tutorial-004":
 		if !c.Declared("opening") {
 			return "the target accepts an opening handshake only if the key is in Sec-Websocket-Key, spelt so: declare --dialect opening=tutorial-004 to have the rest judged"
 		}
 	}
 	return ""
+}
+
+// barred is shut, and what is judged all the same: that no 101 comes, which is
+// one failure, or what is wrong with the one that does.
+func barred(c *specs.Case) (why string, but []string) {
+	if why = shut(c); why == "" {
+		return "", nil
+	}
+	if c.Dialect("opening") == "none" {
+		_, a := try(c)
+		if a.client.Leave(); a.reaction.reply.status == 101 {
+			return why, about101
+		}
+	}
+	return why, about101[:1]
 }
 
 // attempt is what came of an opening handshake.
@@ -158,7 +179,7 @@ func hear(cl *specs.Client, req *request) (*conn, attempt) {
 	observeReply(c, reply)
 	if reply.status >= 200 {
 		if problem := readBody(cl, req.method, reply); problem != "" {
-			c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(reply.head), 80), problem)
+			c.Observe(ruleRefusal, "%s: %s", problem, reply)
 		}
 	}
 	if reply.fault(a.reaction.key) != "" {
@@ -174,6 +195,10 @@ func upgrade(cl *specs.Client, reply *response) *conn {
 	if p, err := agreed(reply); err == nil && p != nil {
 		ws.codec = newCodec(*p)
 	}
+	if n := len(ws.c.Observed(seenGreeting)); n > 0 && isEcho(ws.c) {
+		ws.pump(patience(ws.c, 0), func() bool { return len(ws.messages) >= n || ws.close != nil })
+		ws.messages = ws.messages[min(n, len(ws.messages)):]
+	}
 	return ws
 }
 
@@ -184,7 +209,7 @@ func openEcho(c *specs.Case, mods ...func(*request)) *conn {
 }
 
 func needsEcho(c *specs.Case) {
-	if c.Dialect("echo") != "no" {
+	if isEcho(c) {
 		return
 	}
 	if c.Declared("echo") {
@@ -255,6 +280,11 @@ func (ws *conn) SendBytes(p string) { ws.client.Send(p) }
 // before each piece but the first.
 func (ws *conn) SendPieces(pause time.Duration, frames []frame.Frame, cuts ...int) {
 	p := ws.encode(frames...)
+	if len(frames) > 1 {
+		ws.remark("all of it cut behind %s", places(cuts))
+	} else {
+		ws.remark("cut behind %s", places(cuts))
+	}
 	from := 0
 	for i, cut := range append(cuts, len(p)) {
 		if i > 0 {
@@ -264,6 +294,27 @@ func (ws *conn) SendPieces(pause time.Duration, frames []frame.Frame, cuts ...in
 			ws.client.Send(p[from:cut])
 		}
 		from = cut
+	}
+}
+
+// places names offsets, the first ones of many.
+func places(cuts []int) string {
+	const most = 8
+	list := make([]string, 0, most)
+	for _, cut := range cuts[:min(len(cuts), most)] {
+		list = append(list, strconv.Itoa(cut))
+	}
+	text := "byte " + strings.Join(list, ", ")
+	if len(cuts) > most {
+		text += ", …"
+	}
+	return text
+}
+
+// remark adds to the description of what was sent last how it goes over the wire.
+func (ws *conn) remark(format string, args ...any) {
+	if last := len(ws.sent) - 1; last >= 0 {
+		ws.sent[last] += " (" + fmt.Sprintf(format, args...) + ")"
 	}
 }
 
@@ -389,7 +440,9 @@ func (ws *conn) take(f frame.Frame) {
 	if m.op == frame.Text && !ws.invalid && !utf8.ValidString(m.data) {
 		ws.c.Observe(ruleUTF8, "%s is no UTF-8", m)
 	}
-	ws.messages = append(ws.messages, *m)
+	if isEcho(ws.c) {
+		ws.messages = append(ws.messages, *m)
+	}
 }
 
 // quietly sends a frame that no exchange is about.
@@ -463,11 +516,18 @@ func common(a, b string) int {
 // size or, if it is binary, its type: that is its right, unless it is declared
 // to take as much.
 func (ws *conn) beyond(op frame.Opcode, size int) {
-	if ws.close == nil {
+	if ws.close == nil && ws.end == "" {
 		return
 	}
-	switch code := ws.close.CloseCode(); {
-	case code == 1009 && size > smallestLimit && size > maxMessage(ws.c):
+	code := 0 // a connection may fail without a Close frame, or with an empty one
+	if ws.close != nil {
+		code = ws.close.CloseCode()
+	}
+	limit := maxMessage(ws.c)
+	switch {
+	case code == 0 && limit > 0 && size > limit:
+		ws.c.Lacks("the target takes no message of %d bytes: more than max-message=%d, as declared, ends the connection", size, limit)
+	case code == 1009 && size > smallestLimit && size > limit:
 		ws.c.Lacks("the target takes no message of %d bytes: it answered CLOSE 1009", size)
 	case code == 1003 && op == frame.Binary:
 		ws.c.Lacks("the target takes no binary messages: it answered CLOSE 1003")
@@ -499,6 +559,9 @@ func (ws *conn) ExpectPong(payload string) {
 		judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{ponged(payload)})
 	}
 	ws.pongs = ws.pongs[1:]
+	if payload == "" {
+		ws.emptyPing = false
+	}
 	ws.client.Took(time.Since(began))
 	ws.settled = true
 }
@@ -527,7 +590,7 @@ func (ws *conn) fence() string {
 	switch {
 	case pings(ws.c):
 		ws.Ping(mark)
-	case ws.c.Dialect("echo") != "no":
+	case isEcho(ws.c):
 		ws.Text(mark)
 	default:
 		return ""
@@ -539,15 +602,16 @@ func (ws *conn) fence() string {
 // outcome that it is; it returns the index of that outcome.
 func (ws *conn) Expect(outcomes ...outcome) int {
 	patient := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.patient })
+	misread := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.misread })
 	began := time.Now()
 	decided := func() bool {
 		r := ws.reaction()
-		return ws.close != nil || slices.ContainsFunc(outcomes, func(o outcome) bool {
+		return ws.close != nil || misread && r.answered() && !r.partial || slices.ContainsFunc(outcomes, func(o outcome) bool {
 			return (r.answered() || r.close != nil) && !r.partial && o.match(r)
 		})
 	}
 	wait := patience(ws.c, 0)
-	if !patient && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer && o.verdict == specs.Pass }) {
+	if !patient && !misread && !slices.ContainsFunc(outcomes, func(o outcome) bool { return o.answer && o.verdict == specs.Pass }) {
 		wait = 2 * ws.c.Timing().Quiet
 	}
 	timedOut := ws.pump(wait, decided)
@@ -556,20 +620,21 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 		// It has not failed the connection. Whether it goes on with it shows
 		// at once; otherwise it gets the time that an answer may take.
 		sent, settled, before := ws.sent, ws.settled, len(ws.messages)
+		ws.invalid = ws.invalid || misread // what comes back of it may be the half of a frame
 		mark := ws.fence()
 		ws.sent, ws.settled = sent, settled
-		r.fenced = mark != ""
 		passed := func() bool {
 			return slices.Contains(ws.pongs, mark) ||
 				slices.ContainsFunc(ws.messages[before:], func(m message) bool { return m.is(frame.Text, mark) })
 		}
-		r.waited = ws.pump(patience(ws.c, 0), func() bool { return passed() || ws.close != nil })
+		waited := ws.pump(patience(ws.c, 0), func() bool { return passed() || ws.close != nil })
 		usable := passed()
 		ws.pongs = slices.DeleteFunc(ws.pongs, func(p string) bool { return p == mark })
 		ws.messages = slices.DeleteFunc(ws.messages, func(m message) bool { return m.is(frame.Text, mark) })
-		fenced := r.fenced
-		r = ws.settle(r.waited)
-		r.usable, r.fenced = usable, fenced
+		if usable || !misread {
+			r = ws.settle(waited)
+			r.usable = usable
+		}
 	}
 	if !r.waited {
 		ws.client.Took(time.Since(began))
@@ -615,7 +680,7 @@ const late wire.Kind = "late"
 const lateEnd = time.Second
 
 func (ws *conn) reaction() reaction {
-	return reaction{messages: ws.messages, partial: ws.joining != nil, torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
+	return reaction{messages: ws.messages, partial: ws.joining != nil && isEcho(ws.c), torn: ws.torn(), pongs: ws.pongs, close: ws.close, end: ws.end}
 }
 
 // ExpectClosed is the end of a closing handshake that we have begun: a Close

@@ -29,14 +29,20 @@ func detectPath(c *specs.Case) string {
 	return "/"
 }
 
+// detectOpening tries the plain handshake once more before it takes a target for
+// one that does not accept it: what it says blocks everything else.
 func detectOpening(c *specs.Case) string {
-	ws, a := try(c)
-	a.client.Leave()
-	if ws != nil {
+	accepts := func() bool {
+		ws, a := try(c)
+		a.client.Leave()
+		return ws != nil
+	}
+	if accepts() {
 		return "standard"
 	}
+	other := "none"
 	for _, p := range []string{path(c), "/chat"} {
-		ws, a = try(c, func(r *request) {
+		ws, a := try(c, func(r *request) {
 			r.target = p
 			for i, f := range r.fields {
 				if f.name == "Sec-WebSocket-Key" {
@@ -46,15 +52,19 @@ func detectOpening(c *specs.Case) string {
 		})
 		a.client.Leave()
 		if ws != nil {
-			return "tutorial-004"
+			other = "tutorial-004"
+			break
 		}
 	}
-	return "none"
+	if accepts() {
+		return "standard"
+	}
+	return other
 }
 
 // detectEcho takes a server for an echo when what comes back resembles what was
 // sent: one that garbles its echo is to be judged, one that answers in its own
-// words is not.
+// words is not. An echo may greet its clients first.
 func detectEcho(c *specs.Case) string {
 	if shut(c) != "" {
 		return "no"
@@ -64,20 +74,33 @@ func detectEcho(c *specs.Case) string {
 		a.client.Leave()
 		return "no"
 	}
-	for _, data := range []string{"is this an echo? " + c.Word(), "and this one, of another length? " + c.Word()} {
+	greetings := 0
+	for i, data := range []string{"is this an echo? " + c.Word(), "and this one, of another length? " + c.Word()} {
 		ws.Text(data)
-		ws.pump(c.Timing().Answer, func() bool { return len(ws.messages) > 0 || ws.close != nil })
-		if len(ws.messages) == 0 {
-			return "no"
+		for {
+			ws.pump(c.Timing().Answer, func() bool { return len(ws.messages) > 0 || ws.close != nil })
+			if len(ws.messages) == 0 {
+				return "no"
+			}
+			m := ws.messages[0]
+			ws.messages = ws.messages[1:]
+			alike := len(m.data) == len(data) || common(m.data, data) >= 4
+			if m.is(frame.Text, data) || alike && greetings == 0 {
+				break
+			}
+			if greetings++; i > 0 || greetings > mostGreetings {
+				return "no"
+			}
 		}
-		m := ws.messages[0]
-		ws.messages = nil
-		if len(m.data) != len(data) && common(m.data, data) < 4 {
-			return "no"
-		}
+	}
+	for range greetings {
+		c.Tally(seenGreeting, "a message that comes unasked")
 	}
 	return "yes"
 }
+
+// mostGreetings is how many messages a server may send before its first answer.
+const mostGreetings = 3
 
 func detectPong(c *specs.Case) string {
 	if shut(c) != "" {

@@ -39,6 +39,7 @@ func (ws *conn) SendChopped(how chop, frames ...frame.Frame) {
 			}
 			ws.Send(f)
 		}
+		ws.remark("each frame in a segment of its own")
 	case byByte:
 		ws.dribble(ws.encode(frames...), 1)
 	}
@@ -46,6 +47,11 @@ func (ws *conn) SendChopped(how chop, frames ...frame.Frame) {
 
 // dribble sends bytes in pieces of a size, with a short pause between them.
 func (ws *conn) dribble(p string, size int) {
+	if size == 1 {
+		ws.remark("byte by byte")
+	} else {
+		ws.remark("in pieces of %d bytes", size)
+	}
 	for len(p) > 0 && !ws.client.Gone() {
 		n := min(size, len(p))
 		ws.SendBytes(p[:n])
@@ -53,6 +59,10 @@ func (ws *conn) dribble(p string, size int) {
 		ws.c.Pause(ws.c.Timing().Gap / 8)
 	}
 }
+
+// atLeast is a pause of the length that a requirement names, or longer for a
+// target that is slow.
+func atLeast(c *specs.Case, d time.Duration) time.Duration { return max(d, 3*c.Timing().Quiet) }
 
 // SendStream sends bytes that need not be frames, and knows those that are: a
 // server may answer them.
@@ -103,11 +113,23 @@ func (ws *conn) ExpectWithin(d time.Duration, outcomes ...outcome) {
 }
 
 // ExpectPongs waits for the answers to Pings that were sent at once. A server
-// may answer some of them only (RFC 6455 §5.5.3), each once and in order.
+// may answer some of them only (RFC 6455 §5.5.3), each once and in order. They
+// are all there when one that is sent later is answered; it is not sent before
+// there was time for the others, because some servers drop a Ping while another
+// waits for its Pong.
 func (ws *conn) ExpectPongs(payloads ...string) {
 	timedOut := ws.pump(ws.client.Patience(0), func() bool { return len(ws.pongs) > 0 || ws.close != nil })
 	if !timedOut {
 		ws.pump(2*ws.c.Timing().Quiet, func() bool { return len(ws.pongs) >= len(payloads) || ws.close != nil })
+		sent, mark := ws.sent, "mark-"+ws.c.Word()
+		ws.Ping(mark)
+		ws.sent = sent
+		timedOut = ws.pump(ws.client.Patience(0), func() bool { return slices.Contains(ws.pongs, mark) || ws.close != nil })
+		if i := slices.Index(ws.pongs, mark); i >= 0 {
+			ws.pongs = ws.pongs[:i]
+		} else {
+			judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{expecting("PONGs, and one for the PING that is sent next", func(reaction) bool { return false })})
+		}
 	}
 	r := ws.settle(timedOut)
 	open := func(r reaction) bool { return r.end == "" && r.close == nil }

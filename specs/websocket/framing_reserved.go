@@ -40,8 +40,10 @@ func reservedOpcodes() []specs.Spec {
 			func(c *specs.Case) {
 				needsEcho(c)
 				for _, how := range chops {
-					afterError(c, how, frame.New(5, c.Word()), failed(1002, 1003))
-					afterError(c, how, frame.New(0xD, c.Word()), failed(1002))
+					for _, op := range []frame.Opcode{5, 6, 7} {
+						afterError(c, how, unknownFrame(c, op), failed(1002, 1003))
+						afterError(c, how, unknownFrame(c, op+8), failed(1002))
+					}
 				}
 			}, specs.Covers("WS-FR-22", "WS-FR-23"), specs.Cause(readsOn)),
 	}
@@ -85,10 +87,11 @@ func reservedBits() []specs.Spec {
 		specs.Requirement("websocket/framing/rsv-on-close-fails", specs.Must, "RFC 6455 §5.2",
 			"Reserved bits on a Close frame fail the connection: it is no closing handshake.",
 			func(c *specs.Case) {
+				ignored := closed(1000).nonstrict("the reserved bits of a Close frame are not looked at")
 				for _, rsv := range []byte{7, frame.RSV1} {
-					provoke(c, []frame.Frame{frame.NewClose(1000, "").WithRSV(rsv)}, failed(1002),
-						closed(1000).nonstrict("the reserved bits of a Close frame are not looked at"))
+					provoke(c, []frame.Frame{frame.NewClose(1000, "").WithRSV(rsv)}, failed(1002), ignored)
 				}
+				provoke(c, []frame.Frame{frame.New(frame.Close, "").WithRSV(7)}, failed(1002), ignored)
 			}, specs.Covers("WS-FR-29"), specs.Cause(ignored)),
 
 		specs.Requirement("websocket/framing/rsv-on-continuation-fails", specs.Must, "RFC 6455 §5.2",
@@ -105,7 +108,7 @@ func reservedBits() []specs.Spec {
 			func(c *specs.Case) {
 				needsEcho(c)
 				for _, how := range chops {
-					for _, rsv := range bits {
+					for _, rsv := range append(bits[:3:3], frame.RSV2|frame.RSV3) {
 						afterError(c, how, frame.New(frame.Text, c.Word()).WithRSV(rsv), failed(1002))
 					}
 				}
@@ -114,6 +117,14 @@ func reservedBits() []specs.Spec {
 }
 
 const readsOn = "the bad frame is skipped, and what follows it is read; what follows an error is not looked at"
+
+// unknownFrame is a frame with a reserved opcode: those of 5 and D are empty.
+func unknownFrame(c *specs.Case, op frame.Opcode) frame.Frame {
+	if op&7 == 5 {
+		return frame.New(op, "")
+	}
+	return frame.New(op, c.Word())
+}
 
 // afterError sends a message, a frame that fails the connection, and a Ping.
 // The message may be answered, the Ping may not.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"conform/specs"
+	"conform/specs/wire"
 )
 
 // handshakeRefusals is what a server must not accept (RFC 6455 §4.2.1), and
@@ -160,7 +161,7 @@ func handshakeRefusals() []specs.Spec {
 		specs.Requirement("websocket/handshake/two-keys", specs.Robust, "RFC 6455 §11.3.1",
 			"A handshake with two different keys is refused, or answered with the Accept of one of them.",
 			func(c *specs.Case) {
-				one, other := randomKey(c), randomKey(c)
+				one, other := plainKey(c), plainKey(c)
 				refuses(c, "two keys", func(r *request) { r.set("Sec-WebSocket-Key", one).add("Sec-WebSocket-Key", other) },
 					expecting("101 with the Accept of either key", func(r reaction) bool {
 						return r.reply.fault(one) == "" || r.reply.fault(other) == ""
@@ -200,6 +201,7 @@ func handshakeRefusals() []specs.Spec {
 					expecting("the end without a response", func(r reaction) bool { return r.reply.head == "" && r.reply.end != "" }).
 						info("the connection ends without a word, so that the client cannot know which version is wanted"),
 					accepted().nonstrict("version 14 is accepted, as by uWebSockets"))
+				c.StillServes()
 			}, specs.Covers("WS-HS-52"),
 			specs.Cause("the version is refused like any other error; add Sec-WebSocket-Version: 13 to a 400 or 426")),
 
@@ -308,6 +310,7 @@ func handshakeRefusals() []specs.Spec {
 					variant{"without Sec-WebSocket-Key", without("Sec-WebSocket-Key")}, variant{"nothing but Host", plain}) {
 					_, a := refusesOnly(c, v.what, v.mod, refused(), switched(), unanswered())
 					observeEnd(a)
+					observeStray(a)
 				}
 				if r, seen := violation(c, ruleRefusal, "a head, and a body that Content-Length, chunks or the end of the connection delimit"); seen {
 					c.Admit(specs.NonStrict, r, false)
@@ -331,7 +334,7 @@ const (
 // connection as it is.
 func refusesOnly(c *specs.Case, what string, mod func(*request), outcomes ...outcome) (*conn, attempt) {
 	ws, a := try(c, mod)
-	a.what = what
+	a.what, a.reaction.hint = what, a.reaction.unmannerly()
 	judge(a.client, a.sent(), a.reaction, outcomes)
 	return ws, a
 }
@@ -344,7 +347,21 @@ func observeEnd(a attempt) {
 		return
 	}
 	if c := a.client.Case(); !a.client.AwaitEnd(2 * patience(c, 0)) {
-		c.Observe(ruleRefusal, "%s: the end of the connection is due, and it stays open", r)
+		c.Observe(ruleRefusal, "the end of the connection is due, and it stays open: %s", r)
+	}
+}
+
+// observeStray notes bytes that come behind the body of a refusal on a
+// connection that goes on, where a client takes them for the next response.
+func observeStray(a attempt) {
+	r := a.reaction.reply
+	if r.status < 200 || !r.persists(a.method) || a.client.Gone() {
+		return
+	}
+	c := a.client.Case()
+	if s := a.client.Await(c.Timing().Quiet, func([]byte) bool { return false }); s.End == "" && len(s.Unread) > 0 {
+		c.Observe(ruleRefusal, "%s follows the body, on a connection that goes on: %s", wire.Quote(s.Unread, 40), r)
+		a.client.Consume(len(s.Unread))
 	}
 }
 

@@ -35,15 +35,15 @@ func tryOne(c *specs.Case, s variant, outcomes ...outcome) *conn {
 	ws, a := try(c, s.mod)
 	a.what = s.what
 	judge(a.client, a.sent(), a.reaction, outcomes)
-	works(ws)
+	ws.worksAfter(a)
 	return ws
 }
 
 // mayPart has a handshake that says something about the HTTP connection, and may
 // be refused. Once accepted it should lead to a connection that lasts.
-func mayPart(c *specs.Case, s variant) {
+func mayPart(c *specs.Case, s variant, taken ...outcome) {
 	asUsual(c)
-	if ws := tryRaw(c, s.what, s.mod, accepted(), refused().info("it is refused")); ws != nil && !mute(c) {
+	if ws := tryRaw(c, s.what, s.mod, append(taken, refused().info("it is refused"))...); ws != nil && !mute(c) {
 		mark := ws.fence()
 		ws.Expect(ponged(mark), echoed(frame.Text, mark), ended().nonstrict("the connection ends behind the 101, as in Jetty"))
 	}
@@ -68,6 +68,20 @@ func push(cl *specs.Client, piece string) bool {
 	began := time.Now()
 	cl.Send(piece)
 	return !cl.Gone() && time.Since(began) < cl.Timing().Quiet
+}
+
+// promptly has what an attacker may make costly take no more than two seconds,
+// or twenty times as long as what is usual does just before it.
+func promptly(c *specs.Case, sent string, costly func()) {
+	began := time.Now()
+	asUsual(c)
+	limit := max(2*time.Second, 20*time.Since(began))
+	began = time.Now()
+	costly()
+	if took := time.Since(began); took > limit {
+		c.Refute(specs.Reason{Code: specs.NoAnswer, Message: fmt.Sprintf("it took %s, for which a few milliseconds are enough", took.Round(10*time.Millisecond)),
+			Sent: sent, Expected: []string{"an answer within " + limit.Round(10*time.Millisecond).String()}, Received: "an answer after " + took.Round(10*time.Millisecond).String()}, false)
+	}
 }
 
 // notSwitched is anything but a 101: a refusal, silence, the end of the

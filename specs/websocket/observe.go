@@ -39,6 +39,7 @@ const (
 	seenWrongCode = "failures with another code than the one for the error"
 	seenTwice     = "Close frames after the first"
 	seenLate      = "Pings and Pongs after the Close frame"
+	seenGreeting  = "messages of the server behind the opening handshake"
 )
 
 // observe notes what is wrong with a frame of the server by itself, and with
@@ -153,7 +154,7 @@ func observeReply(c *specs.Case, r *response) {
 		return
 	}
 	if r.problem != "" {
-		c.Observe(ruleRefusal, "%s: %s", wire.Quote([]byte(r.head), 80), r.problem)
+		c.Observe(ruleRefusal, "%s: %s", r.problem, r)
 	}
 	if r.status == 426 && len(r.values("Upgrade")) == 0 {
 		c.Observe(rule426, "%s", r)

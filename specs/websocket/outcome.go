@@ -15,6 +15,7 @@ import (
 type reaction struct {
 	reply *response // to an opening handshake; nil after it
 	key   string    // that it was asked with
+	hint  string    // at the cause, where it is not that of the requirement
 
 	messages []message
 	partial  bool   // fragments of a message that has no end yet
@@ -23,7 +24,6 @@ type reaction struct {
 	close    *frame.Frame
 	end      wire.Kind // FIN, RST or Broken; empty while the connection is open
 	usable   bool      // open, and a later Ping or message was answered
-	fenced   bool      // such a later Ping or message was sent
 	waited   bool      // rests on a wait that ran out
 }
 
@@ -80,6 +80,7 @@ type outcome struct {
 	match   func(reaction) bool
 	answer  bool // a message or a Pong, which may overtake the answer to a later one
 	patient bool // nothing may follow: no later message is sent to see whether it is served
+	misread bool // what follows may be read as a part of it: it is sent late, and only an answer to it tells anything
 	fitting int  // of a failure: the close code for the error, or severalFit; else 0
 }
 
@@ -196,6 +197,15 @@ func silent() outcome {
 	})
 }
 
+// misread is silence about a frame that may have been misread. A server that takes
+// what is sent next for the rest of it, and fails because of that, has not
+// failed because of the frame.
+func misread() outcome {
+	o := silent()
+	o.misread = true
+	return o
+}
+
 // anything is whatever else a server may do.
 func anything() outcome {
 	return expecting("anything else", func(reaction) bool { return true })
@@ -256,7 +266,7 @@ func judge(cl *specs.Client, sent string, r reaction, outcomes []outcome) int {
 	for _, o := range outcomes {
 		expected = append(expected, o.String())
 	}
-	reason := specs.Reason{Code: r.code(), Message: r.message(), Sent: sent, Expected: expected, Received: r.String()}
+	reason := specs.Reason{Code: r.code(), Message: r.message(), Sent: sent, Expected: expected, Received: r.String(), Hint: r.hint}
 	for i, o := range outcomes {
 		if !o.match(r) {
 			continue
@@ -317,6 +327,8 @@ func (r reaction) message() string {
 			return fmt.Sprintf("the opening handshake was refused with %d", r.reply.status)
 		case r.reply.fault(r.key) != "":
 			return r.reply.fault(r.key)
+		case len(r.reply.values("Sec-WebSocket-Protocol")) > 0:
+			return "the opening handshake was accepted with the subprotocol " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Protocol"), " and ")), 120)
 		case len(r.reply.values("Sec-WebSocket-Extensions")) > 0:
 			return "the opening handshake was accepted with the extension " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Extensions"), ", ")), 120)
 		}
@@ -335,6 +347,8 @@ func (r reaction) message() string {
 		return "a Close frame came, and the TCP connection stayed open"
 	case r.close != nil:
 		return "a Close frame came that is not allowed here"
+	case r.torn != "" && r.end != "":
+		return "the connection ended inside of a frame"
 	case r.end != "":
 		return "the connection ended"
 	case r.usable:

@@ -3,6 +3,7 @@ package websocket
 import (
 	"crypto/sha1" //nolint:gosec // RFC 6455 §4.2.2 asks for it; nothing rests on its strength
 	"encoding/base64"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -25,8 +26,8 @@ type request struct {
 }
 
 // hello is a handshake that every server must accept (RFC 6455 §4.1): one field
-// a name, no extension, no subprotocol unless the target is declared to need
-// one, no Origin, and a key whose pad bits are zero.
+// a name, no extension, no subprotocol, no Origin, and a key whose pad bits are
+// zero.
 func hello(c *specs.Case) *request {
 	r := &request{method: "GET", target: path(c), version: "HTTP/1.1", lineEnd: "\r\n"}
 	key := "Sec-WebSocket-Key"
@@ -37,7 +38,7 @@ func hello(c *specs.Case) *request {
 		{"Host", authority(c)},
 		{"Upgrade", "websocket"},
 		{"Connection", "Upgrade"},
-		{key, randomKey(c)},
+		{key, plainKey(c)},
 		{"Sec-WebSocket-Version", "13"},
 	}
 	if p := c.Dialect("credentials"); p != "" {
@@ -67,6 +68,18 @@ func hostOf(t wire.Dialer) string {
 	return "localhost"
 }
 
+// plainKey is a nonce of 16 letters that no encoder trips over, nor over its
+// Accept: a server that errs with some keys fails the requirement about keys, and
+// not whatever else happens to be asked with one of them.
+func plainKey(c *specs.Case) string {
+	for {
+		key := base64.StdEncoding.EncodeToString([]byte(c.Letters(16)))
+		if hash := hashOf(key); !strings.Contains(hash, "\x00") && !strings.ContainsAny(acceptFor(key), "+/") {
+			return key
+		}
+	}
+}
+
 // randomKey is a nonce of 16 bytes in base64 (RFC 6455 §4.1, item 7).
 func randomKey(c *specs.Case) string {
 	return base64.StdEncoding.EncodeToString([]byte(randomBytes(c, 16)))
@@ -81,9 +94,15 @@ func basic(credentials string) string {
 
 // acceptFor is the value of Sec-WebSocket-Accept (RFC 6455 §4.2.2, item 5.4).
 func acceptFor(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec
-	return base64.StdEncoding.EncodeToString(sum[:])
+	return base64.StdEncoding.EncodeToString([]byte(hashOf(key)))
 }
+
+func hashOf(key string) string {
+	sum := sha1.Sum([]byte(key + guid)) //nolint:gosec
+	return string(sum[:])
+}
+
+const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // set gives a field its only value, in its place, or adds it.
 func (r *request) set(name, value string) *request {
@@ -170,6 +189,7 @@ type response struct {
 	end      wire.Kind
 	timedOut bool
 	problem  string // what is wrong with its grammar
+	body     string // the beginning of what a refusal says
 }
 
 // maxHead is the longest head of a response that is read, in bytes.
@@ -274,16 +294,22 @@ func (r *response) tokens(name string) (list []string) {
 // fault says what keeps a 101 from being the answer to a key (RFC 6455 §4.1,
 // items 2 to 4 of what the client checks); "" when nothing does.
 func (r *response) fault(key string) string {
-	accepts := r.values("Sec-WebSocket-Accept")
 	switch {
 	case r.status != 101:
 		return "no 101"
 	case r.version != "HTTP/1.1":
-		return "its version is " + wire.Quote([]byte(r.version), 20)
+		return "a 101 that says " + wire.Quote([]byte(r.version), 20)
 	case !strings.EqualFold(r.get("Upgrade"), "websocket"):
 		return "a 101 without Upgrade: websocket"
 	case !slices.ContainsFunc(r.tokens("Connection"), func(t string) bool { return strings.EqualFold(t, "upgrade") }):
 		return "a 101 without Connection: Upgrade"
+	}
+	return r.acceptFault(key)
+}
+
+// acceptFault is fault for the Accept alone.
+func (r *response) acceptFault(key string) string {
+	switch accepts := r.values("Sec-WebSocket-Accept"); {
 	case len(accepts) == 0:
 		return "a 101 without Sec-WebSocket-Accept"
 	case len(accepts) > 1:
@@ -297,12 +323,19 @@ func (r *response) fault(key string) string {
 // String describes the response in a line.
 func (r *response) String() string {
 	switch {
+	case r.head == "" && len(r.interim) > 0 && r.end == "":
+		return fmt.Sprintf("%d, and nothing behind it; the connection is open", r.interim[len(r.interim)-1])
+	case r.head == "" && len(r.interim) > 0:
+		return fmt.Sprintf("%d, then %s", r.interim[len(r.interim)-1], strings.ToUpper(string(r.end)))
 	case r.head == "" && r.end != "":
 		return strings.ToUpper(string(r.end)) + " without a response"
 	case r.head == "":
 		return "nothing; the connection is open"
 	case r.status == 0:
 		return wire.Quote([]byte(r.head), 120) + ", which is no response"
+	}
+	if r.body != "" {
+		return wire.Quote([]byte(r.head), 400) + " · " + wire.Quote([]byte(r.body), 120)
 	}
 	return wire.Quote([]byte(r.head), 400)
 }

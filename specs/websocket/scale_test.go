@@ -140,6 +140,26 @@ func TestScaleOpens(t *testing.T) {
 	}
 }
 
+// What a server greets its clients with is no answer, and what an application
+// that is no echo says is none either.
+func TestScaleIsGreeted(t *testing.T) {
+	t.Parallel()
+	greeting := server(frame.Text, "hello").Bytes() + server(frame.Text, strings.Repeat("welcome ", 20)).Bytes()
+	echo, pings := crowdTalk(t, nil), crowdTalk(t, map[string]string{"echo": "no"})
+	first, fifth := string(specs.AppendWho(nil, 3, 1, payloadSize)), string(specs.AppendWho(nil, 3, 5, payloadSize))
+	for _, cut := range []int{1, 3, 1 << 20} {
+		g := NewWithT(t)
+		h, _ := answer(echo, 3, 0, false, greeting, cut)
+		g.Expect(h.Heard).To(Equal(specs.Waiting), h.Problem)
+		h, _ = answer(echo, 3, 1, true, greeting+server(frame.Text, first).Bytes(), cut)
+		g.Expect(h.Heard).To(Equal(specs.Answered), h.Problem)
+		h, _ = answer(echo, 3, 5, true, greeting+server(frame.Text, fifth).Bytes(), cut)
+		g.Expect(h.Heard).To(Equal(specs.Failed))
+		h, _ = answer(pings, 3, 5, true, greeting+server(frame.Pong, fifth).Bytes(), cut)
+		g.Expect(h.Heard).To(Equal(specs.Answered), h.Problem)
+	}
+}
+
 // Where messages do not come back, clients talk in Pings.
 func TestScaleByPings(t *testing.T) {
 	t.Parallel()

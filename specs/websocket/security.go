@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"conform/specs"
 	"conform/specs/websocket/frame"
@@ -127,8 +128,8 @@ func security() []specs.Spec {
 				for i := range list {
 					list[i] = fmt.Sprintf("kit-%d", i)
 				}
-				asUsual(c)
-				offers(c, []string{strings.Join(list, ", ")}, list...)
+				c.Allow(2 * time.Second) // promptly says how late is too late
+				promptly(c, "an offer of 500 subprotocols", func() { offers(c, []string{strings.Join(list, ", ")}, list...) })
 				c.StillServes()
 			}, specs.Covers("WS-SEC-13"),
 			specs.Cause("the list is sent back, or compared in a way that takes longer with every name; stop at the first match")),
@@ -194,9 +195,10 @@ func noInjection(c *specs.Case) {
 		} {
 			_, a := try(c, s.mod)
 			a.what = "a field " + s.what
-			judge(a.client, a.sent(), a.reaction, []outcome{
-				expecting("any response that has no field X-Kit, or none", func(r reaction) bool { return !injected.MatchString(r.reply.head) }),
-			})
+			if r := a.reaction.reply; injected.MatchString(r.head) {
+				c.Refute(specs.Reason{Code: specs.WrongBytes, Message: "a line of the response begins with what a value of the request holds: X-Kit", Sent: a.sent(),
+					Expected: []string{"any response that has no field X-Kit, or none"}, Received: r.String()}, false)
+			}
 			c.StillServes()
 		}
 	}
@@ -227,7 +229,7 @@ func httpInMask(c *specs.Case) {
 // may come.
 func smuggles(c *specs.Case, what, length, body string, others ...outcome) {
 	asUsual(c)
-	a := says(c, what, "POST "+path(c)+" HTTP/1.1\r\nHost: "+authority(c)+"\r\n"+length+"\r\n"+body, briefly(c))
+	a := says(c, what, "POST "+path(c)+" HTTP/1.1\r\nHost: "+authority(c)+"\r\n"+length+"\r\n"+body, patience(c, 0))
 	if a.reaction.reply.status != 101 {
 		// Another response may follow, behind the body of the first.
 		s := a.client.Await(briefly(c), func(p []byte) bool { return strings.Contains(string(p), "HTTP/1.1 101") })

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,7 +17,8 @@ func textMessages() []specs.Spec {
 		specs.Requirement("websocket/text/valid-echoed", specs.Must, "RFC 6455 §5.6",
 			"A text outside ASCII comes back byte for byte.",
 			func(c *specs.Case) {
-				sameText(c, unicodeText, "κόσμε", "κ\u1f79σμε", "日本語", "𝄞 𐍈 😀")
+				sameText(c, unicodeText, "κόσμε", "κ", "κ\u1f79", "κ\u1f79σ", "κ\u1f79σμ", "κ\u1f79σμε", "日本語", "𝄞 𐍈 😀",
+					"hello$world", "hello¢world", "hello€world", "hello𤭢world") // one character of each length
 			},
 			specs.Covers("WS-UTF8-01"),
 			specs.Cause("the payload is decoded or encoded as Latin-1 or ASCII somewhere on its way; a text is UTF-8 on both sides")),
@@ -59,7 +61,9 @@ func textMessages() []specs.Spec {
 			"The first and the last characters of each length in UTF-8 come back.",
 			func(c *specs.Case) {
 				points := []string{"\x00", "\x7f", "\u0080", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\ufffd", "\U00010000", "\U0010ffff"}
-				sameText(c, append(points, strings.Join(points, ""), "\ufff9\ufffa\ufffb\ufffc\ufffd", "\U0003ffff\U00040000\U000fffff\U00100000")...)
+				specials := []string{"\ufff9", "\ufffa", "\ufffb", "\ufffc"}
+				points = append(points, specials...)
+				sameText(c, append(points, strings.Join(points, ""), "\U0003ffff\U00040000\U000fffff\U00100000")...)
 			}, specs.Covers("WS-UTF8-04"),
 			specs.Cause("the limits of the decoder are wrong by one, or a NUL ends the text; U+0000 to U+10FFFF without the surrogates is valid")),
 
@@ -105,7 +109,7 @@ func textMessages() []specs.Spec {
 				for n := 2; n <= 7; n++ {
 					texts = append(texts, strings.Repeat("\x80\xbf", 4)[:n])
 				}
-				texts = append(texts, run(0x80, 0xbf, ""), run(0xc0, 0xdf, " "), run(0xe0, 0xef, " "), run(0xf0, 0xf7, " "), run(0xf8, 0xfb, " "), run(0xfc, 0xfd, " "))
+				texts = append(texts, run(0x80, 0xbf, ""), run(0xc0, 0xdf, " "), run(0xe0, 0xef, " "), run(0xf0, 0xf6, " "), run(0xf8, 0xfa, " "), run(0xfc, 0xfc, " "))
 				rejects(c, append(texts, "κόσμε\xffκόσμε", "plain text\x80", "\xc2plain text")...)
 			}, specs.Covers("WS-UTF8-08"), specs.Cause(checksNothing)),
 
@@ -144,9 +148,9 @@ func textMessages() []specs.Spec {
 		specs.Requirement("websocket/text/cut-off-fails", specs.Must, "RFC 6455 §8.1",
 			"A text that ends inside of a character fails the connection.",
 			func(c *specs.Case) {
-				texts := []string{"\xe2\x82", "\xf0\x9f\x98", "\xc3", "\xf0\x9f", "\xe2", "\xf0", "\xdf", "\xef\xbf", "\xf7\xbf\xbf", "\xfb\xbf\xbf\xbf", "\xfd\xbf\xbf\xbf\xbf",
-					"\xe0\x80", "\xf0\x80\x80", "\xf8\x80\x80\x80", "\xfc\x80\x80\x80\x80"}
-				texts = append(texts, strings.Join(texts, ""))
+				shortened := []string{"\xc0", "\xe0\x80", "\xf0\x80\x80", "\xf8\x80\x80\x80", "\xfc\x80\x80\x80\x80", // the first of each length, without its last byte
+					"\xdf", "\xef\xbf", "\xf7\xbf\xbf", "\xfb\xbf\xbf\xbf", "\xfd\xbf\xbf\xbf\xbf"} // the last of each
+				texts := append(shortened, strings.Join(shortened, ""), "\xe2\x82", "\xf0\x9f\x98", "\xc3", "\xf0\x9f", "\xe2", "\xf0")
 				for i := range "κ\u1f79σμε" {
 					if prefix := "κ\u1f79σμε"[:i+1]; !utf8.ValidString(prefix) {
 						texts = append(texts, prefix)
@@ -174,29 +178,38 @@ func textMessages() []specs.Spec {
 		specs.Requirement("websocket/text/invalid-fragment-fails", specs.May, "RFC 6455 §8.1",
 			"An invalid fragment fails the connection at once or when its message ends.",
 			func(c *specs.Case) {
-				ws := open(c)
-				ws.Stays()
-				ws.Send(frame.New(frame.Text, "valid ").More())
-				c.Pause(c.Timing().Gap)
-				ws.Send(frame.New(frame.Continuation, "\xff").More())
-				ws.meanwhile("the fragment is only looked at when its message has ended")
-				ws.Send(frame.New(frame.Continuation, " end"))
-				ws.Expect(ws.unsound("valid \xff end")...)
+				for _, parts := range inThree {
+					ws := open(c)
+					ws.Stays()
+					f := fragments(frame.Text, parts[:]...)
+					ws.Send(f[0])
+					c.Pause(c.Timing().Gap)
+					ws.Send(f[1])
+					ws.meanwhile("the fragment is only looked at when its message has ended")
+					ws.Send(f[2])
+					ws.Expect(ws.unsound(strings.Join(parts[:], ""))...)
+				}
 				c.StillServes()
 			}, specs.Covers("WS-UTF8-14"),
 			specs.Cause("only the first fragment of a text is looked at, or none")),
 
 		specs.Requirement("websocket/text/invalid-start-of-frame-fails", specs.May, "RFC 6455 §8.1",
-			"A text frame that is invalid from its start fails the connection at once or when the frame ends.",
+			"A text frame that is invalid at its start or in the middle fails the connection at once or when the frame ends.",
 			func(c *specs.Case) {
-				ws := open(c)
-				ws.Stays()
-				data := "\xf4\x90\x80\x80" + ascii(c, 200)
-				p := ws.encode(frame.New(frame.Text, data))
-				ws.SendBytes(p[:40])
-				ws.meanwhile("the frame is only looked at when all of it has come")
-				ws.SendBytes(p[40:])
-				ws.Expect(ws.unsound(data)...)
+				for _, parts := range append(slices.Clone(inThree), [3]string{"\xf4\x90\x80\x80", ascii(c, 20), ascii(c, 180)}) {
+					ws := open(c)
+					ws.Stays()
+					data := strings.Join(parts[:], "")
+					p := ws.encode(frame.New(frame.Text, data))
+					rest := len(p) - len(parts[2])
+					ws.remark("cut behind %s", places([]int{rest - len(parts[1]), rest}))
+					ws.SendBytes(p[:rest-len(parts[1])])
+					c.Pause(c.Timing().Gap)
+					ws.SendBytes(p[rest-len(parts[1]) : rest])
+					ws.meanwhile("the frame is only looked at when all of it has come")
+					ws.SendBytes(p[rest:])
+					ws.Expect(ws.unsound(data)...)
+				}
 				c.StillServes()
 			}, specs.Covers("WS-UTF8-15"), specs.Cause(checksNothing)),
 
@@ -204,7 +217,11 @@ func textMessages() []specs.Spec {
 			"Bytes that are no UTF-8 come back in binary messages and in Pongs.",
 			func(c *specs.Case) {
 				ws := open(c)
-				for _, data := range []string{"\xff", "\xfe", "\x80", "\xc0\xaf", "\xf0\x80\x80\xaf", "\xed\xa0\x80", "\xed\xa0\x80\xed\xb0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xc3"} {
+				for _, data := range []string{"\xff", "\xfe", "\x80", "\xbf", "\xc0", "\xf5", // stray bytes
+					"\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xc0\x80", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", // overlong forms
+					"\xed\xa0\x80", "\xed\xbf\xbf", "\xed\xa0\x80\xed\xb0\x80", // surrogates
+					"\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xfc\x84\x80\x80\x80\x80", // beyond Unicode
+					"\xe2\x82", "\xf0\x9f\x98", "\xc3"} { // cut off
 					if pings(c) {
 						ws.Ping(data)
 						ws.ExpectPong(data)
@@ -287,6 +304,10 @@ const (
 	unicodeText = "Hello-µ@ßöäüàá-UTF-8!!"
 	allLengths  = "aß€😀zé漢𝄞!" // characters of one to four bytes
 )
+
+// inThree is texts in three parts, of which the second makes them invalid: as a
+// whole character that is none, or by its first byte that cannot follow.
+var inThree = [][3]string{{"valid ", "\xff", " end"}, {"κ\u1f79σμε", "\xf4\x90\x80\x80", "edited"}, {"κ\u1f79σμε\xf4", "\x90", "\x80\x80edited"}}
 
 // sameText sends texts that must come back as they are.
 func sameText(c *specs.Case, texts ...string) {
