@@ -36,9 +36,17 @@ type Env struct {
 	Door sync.Locker
 	// Explore says how much of the orders in which clients may speak is tried.
 	Explore Exploration
+	// Usage is what the target holds, if its processes can be seen; nil if not.
+	Usage func() (held Usage, known bool)
 	// Hasty says that what fails will be run again before it counts: what is
 	// expected is waited for a quarter as long.
 	Hasty bool
+}
+
+// Usage is what the processes of a target hold.
+type Usage struct {
+	Memory      int64 // resident, in bytes
+	Descriptors int   // open
 }
 
 // Setting is the value of a dialect, and whether the user declared it or it
@@ -216,7 +224,7 @@ func (c *Case) record(v Verdict, r Reason, waited bool) {
 		return
 	}
 	r.Events = c.transcript.Len()
-	c.outcome.Verdict, c.outcome.Reason, c.outcome.Waited = v, r, waited
+	c.outcome.Verdict, c.outcome.Reason, c.outcome.Waited, c.outcome.Confirmed = v, r, waited, false
 }
 
 // fail records that the requirement is not met, at the price that its level
@@ -348,6 +356,18 @@ func (c *Case) Admit(v Verdict, r Reason, waited bool) {
 	c.Note("%s", r.Message)
 }
 
+// Measured is Admit for what cannot be seen a second time, such as memory that a
+// server takes once and then has: it counts as it is.
+func (c *Case) Measured(v Verdict, r Reason) {
+	if r.Hint == "" {
+		r.Hint = c.spec.Cause
+	}
+	c.Admit(v, r, false)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outcome.Confirmed = c.outcome.Verdict == v
+}
+
 // Try runs a body as a case of its own on the same target, and says what came of
 // it. What is random in it follows from the seed of the run and from number.
 // Answers are waited for patience times as long as in this case.
@@ -438,6 +458,15 @@ func (c *Case) Timing() Timing { return c.env.Timing }
 
 // Serves is what is known of how the target serves several clients.
 func (c *Case) Serves() Concurrency { return c.env.Serves }
+
+// Usage is what the target holds now, and whether that can be seen: what runs
+// on another machine, or as somebody else, shows only what it answers.
+func (c *Case) Usage() (held Usage, known bool) {
+	if c.env.Usage == nil {
+		return Usage{}, false
+	}
+	return c.env.Usage()
+}
 
 // Dial connects a new client. A connection that cannot be made fails the case.
 func (c *Case) Dial() *Client { return c.DialWith() }
@@ -577,7 +606,8 @@ func (c *Case) StillServes() {
 // anything goes on beside the body.
 func (c *Case) Abreast() { c.env.Door = nil }
 
-// Allow lets every answer take so much longer. It comes first in a spec.
+// Allow lets every answer from now on take so much longer. Nothing may go on beside
+// the body.
 func (c *Case) Allow(d time.Duration) { c.env.Timing.Answer += d }
 
 // door runs what makes or ends a connection.

@@ -11,6 +11,7 @@ type Row struct {
 	Name       string
 	CoveredBy  []string // the IDs of the requirements that judge it
 	Untestable string   // why nothing that a client sees can; empty when something does
+	Unseen     string   // what of it is not judged where the target's processes cannot be seen
 }
 
 // Numbered names the rows of a group: ZEN-01 to ZEN-15.
@@ -26,7 +27,7 @@ func (p Protocol) Ledger() []Row {
 	by := p.covered()
 	rows := make([]Row, 0, len(p.Rows))
 	for _, name := range p.Rows {
-		rows = append(rows, Row{Name: name, CoveredBy: by[name], Untestable: p.Untestable[name]})
+		rows = append(rows, Row{Name: name, CoveredBy: by[name], Untestable: p.Untestable[name], Unseen: p.Unseen[name]})
 	}
 	return rows
 }
@@ -64,6 +65,11 @@ func (p Protocol) Mistakes() (mistakes []string) {
 	for _, row := range slices.Sorted(maps.Keys(p.Untestable)) {
 		if !known[row] {
 			mistakes = append(mistakes, row+" is said to be untestable, and is not on the list")
+		}
+	}
+	for _, row := range slices.Sorted(maps.Keys(p.Unseen)) {
+		if len(p.covered()[row]) == 0 {
+			mistakes = append(mistakes, row+" is said to be seen in part, and nothing covers it")
 		}
 	}
 	return mistakes

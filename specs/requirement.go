@@ -212,9 +212,11 @@ type Protocol struct {
 
 	// Rows names the rows of the list of requirements that the protocol was
 	// put down in, and Untestable says why those that no requirement covers
-	// cannot be: see Ledger.
+	// cannot be: see Ledger. Unseen says which part of a row shows in the
+	// processes of the target alone, see Case.Usage.
 	Rows       []string
 	Untestable map[string]string
+	Unseen     map[string]string
 
 	// Hello is a valid exchange on a new connection: it proves that the
 	// server serves, and fails the case when it does not.

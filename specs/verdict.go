@@ -93,8 +93,8 @@ type Result struct {
 	Longest time.Duration
 	// Schedule is the interleaving that a failure was found in; nil for none.
 	Schedule *Schedule
-	// Confirmed says that the case has seen its failure more than once, so
-	// that it need not be executed again to count.
+	// Confirmed says that the case has seen its failure more than once, or what
+	// cannot be seen twice, so that it need not be executed again to count.
 	Confirmed bool
 }
 

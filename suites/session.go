@@ -26,6 +26,7 @@ type Server interface {
 	Exited() <-chan struct{}
 	ExitStatus() (target.ExitStatus, bool)
 	Busy() (used time.Duration, known bool)
+	Usage() (held target.Usage, known bool)
 	Output() target.Output
 	Restart(ctx context.Context) error
 	Stop() error
@@ -78,6 +79,9 @@ type session struct {
 	renewed time.Duration // what starting it afresh has taken
 	hung    bool          // it was there still when it was started again for serving nobody
 	strange bool          // it does not welcome a client when nobody was served before either
+
+	found     bool  // the processes that listen were looked for
+	listening []int // if conform has not started them
 }
 
 const (
@@ -133,7 +137,7 @@ func (s *session) dialer() wire.Dialer {
 
 func (s *session) env() specs.Env {
 	env := specs.Env{Protocol: s.protocol, Dialer: s.dialer(), Timing: s.timing,
-		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed, Explore: s.explore}
+		Dialects: s.dialects, Serves: s.serves, Seed: uint64(s.seed), Observed: &s.observed, Explore: s.explore, Usage: s.usage}
 	if n := s.declared; n > 0 && n < s.serves.Bound {
 		// It is judged by what it claims, not by what it can do besides.
 		env.Serves = specs.Concurrency{Class: specs.Bounded, Bound: n, Evidence: "declared"}
@@ -148,6 +152,22 @@ func (s *session) env() specs.Env {
 		env.Door = &s.door
 	}
 	return env
+}
+
+// usage is what the processes of the server hold, where they can be seen: those
+// that conform has started, or that listen on this machine.
+func (s *session) usage() (specs.Usage, bool) {
+	if s.process != nil {
+		held, known := s.process.Usage()
+		return specs.Usage(held), known
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.found && s.address.Network == "tcp" {
+		s.found, s.listening = true, target.Listening(s.address.Network, s.address.Address)
+	}
+	held, known := target.UsageOf(s.listening)
+	return specs.Usage(held), known
 }
 
 // ask runs a conversation that is no requirement, and says whether it came to

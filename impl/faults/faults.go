@@ -65,6 +65,7 @@ type plan struct {
 	listen  func(net.Listener) net.Listener
 	options websocket.Options // what the handler is made with, if it is WebSocket's
 	process func() int        // the number that the next connection shows, if it is pid's
+	held    *held             // what it holds that the reference does not
 
 	die  func()          // ends the whole server, as an uncaught error does
 	done <-chan struct{} // closed when the server is closed: who hangs, hangs until then
@@ -79,6 +80,26 @@ type Server struct {
 	close  func()
 	ended  chan struct{} // closed when the server has ended, by itself or not
 	ending sync.Once
+	held   held
+}
+
+// held is what a fault keeps of the memory and the descriptors of its process,
+// counted: the process itself has other things to keep as well.
+type held struct{ memory, descriptors atomic.Int64 }
+
+// take is memory that is really there: each page of it is written to.
+func (h *held) take(n int) []byte {
+	p := make([]byte, n)
+	for i := 0; i < n; i += 4096 {
+		p[i] = 1
+	}
+	h.memory.Add(int64(n))
+	return p
+}
+
+// Held is how much memory, in bytes, and how many descriptors the fault keeps.
+func (s *Server) Held() (memory int64, descriptors int) {
+	return s.held.memory.Load(), int(s.held.descriptors.Load())
 }
 
 func newServer(ln net.Listener) *Server {
@@ -116,7 +137,7 @@ func (f Fault) Start(ln net.Listener) *Server {
 	}
 	s := newServer(ln)
 	p := newPlan(f.Protocol)
-	p.die, p.done = s.die, s.done
+	p.die, p.done, p.held = s.die, s.done, &s.held
 	f.change(p)
 	inner := serve.Start(newListener(ln, p), func() impl.Handler { return p.handler() }, serve.Options{})
 	s.close = func() { inner.Close() }

@@ -65,6 +65,9 @@ func websocketConcurrencyFaults() []Fault {
 		{Name: "violation-clears-all", change: violationClearsAll,
 			Text: "Throws away what has come of everyone's messages when one client breaks the protocol."},
 
+		{Name: "failure-ends-all-inflaters", change: failureEndsInflaters,
+			Text: "Ends its compression library when it fails a connection, and has nothing left to inflate the messages of others with."},
+
 		// What is written by whom.
 		{Name: "pong-inside-a-message", change: tornByPongs,
 			Load: concurrency + "frames-are-not-torn",
@@ -337,6 +340,29 @@ func violationClearsAll(p *plan) {
 	}, func(_ *wsState, f wsFrame) []wsFrame {
 		if f.op == wsClose && bytes.HasPrefix(f.payload, []byte{1002 >> 8, 1002 & 0xff}) {
 			violations.Add(1)
+		}
+		return []wsFrame{f}
+	})(p)
+}
+
+// failureEndsInflaters fails those who have been there, and send a compressed
+// message when somebody else's connection has failed.
+func failureEndsInflaters(p *plan) {
+	var failures atomic.Int32
+	wsBoth(func(s *wsState, f wsFrame) []wsFrame {
+		n := int(failures.Load()) + 1
+		if s.n == 0 {
+			s.n = n
+		}
+		if f.rsv == 4 && s.n != n {
+			s.Say(wsCloseFrame(1011, ""))
+			s.Hangup()
+			return nil
+		}
+		return []wsFrame{f}
+	}, func(_ *wsState, f wsFrame) []wsFrame {
+		if f.op == wsClose && bytes.HasPrefix(f.payload, []byte{1002 >> 8, 1002 & 0xff}) {
+			failures.Add(1)
 		}
 		return []wsFrame{f}
 	})(p)

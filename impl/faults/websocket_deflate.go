@@ -258,6 +258,7 @@ func inflates(f func(s *wsState, m packedRead, data []byte) []byte) change {
 
 // wsInflaterFaults are in how compressed messages are read.
 func wsInflaterFaults() []Fault {
+	const large = "websocket/deflate/large-messages"
 	fails := func(s *wsState) []wsFrame {
 		s.Say(wsCloseFrame(1007, ""))
 		s.Hangup()
@@ -314,8 +315,17 @@ func wsInflaterFaults() []Fault {
 		}), Text: "Inflates each frame of a message by itself."},
 		{Name: "inflates-to-one-buffer", change: inflates(func(_ *wsState, _ packedRead, data []byte) []byte { return data[:min(len(data), 1024)] }),
 			Text: "Inflates into a buffer of 1024 bytes, and takes what fits for all of it."},
-		{Name: "inflates-to-64-kib", change: inflates(func(_ *wsState, _ packedRead, data []byte) []byte { return data[:min(len(data), 64<<10)] }),
+		{Name: "inflates-to-64-kib", Load: large, change: inflates(func(_ *wsState, _ packedRead, data []byte) []byte { return data[:min(len(data), 64<<10)] }),
 			Text: "Inflates into a buffer of 64 KiB, and takes what fits for all of it."},
+		{Name: "inflates-two-thousand-messages", Load: "websocket/deflate/thousands-of-messages", change: wsEach(func() change {
+			n := 0
+			return inflates(func(_ *wsState, _ packedRead, data []byte) []byte {
+				if n++; n > 2000 {
+					return nil
+				}
+				return data
+			})
+		}), Text: "Does not give back what its library lends it for a message, and has nothing left after two thousand of a connection."},
 		{Name: "inflates-what-fits-the-buffer", change: readsPacked(func(s *wsState, window *[]byte, m packedRead) []wsFrame {
 			data, err := wsInflate(window, m.payload[:min(len(m.payload), 4096)])
 			if err != nil {

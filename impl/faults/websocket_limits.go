@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,10 +23,12 @@ func websocketLimitsFaults() []Fault {
 		{Name: "huge-announcements-add-up", change: hugeAddUp,
 			Load: limits + "hundred-huge-announced-lengths",
 			Text: "Reserves what each client announces, which is no trouble for one of them, and ends when fifty have announced 256 MiB."},
+		{Name: "takes-announced-memory", change: takesAnnounced,
+			Text: "Takes memory for a whole frame when its header comes, and survives that where there is enough of it: a hundred megabytes here, for a gigabyte."},
 		{Name: "no-message-limit", change: func(p *plan) { p.options.MaxMessage = 1 << 30 },
 			Text: "Takes messages of any length, whatever limit it claims to have."},
 		{Name: "limit-for-each-fragment", change: func(p *plan) {
-			most := p.options.MaxMessage
+			most := claimed(p)
 			p.options.MaxMessage = 1 << 30
 			wsIn(func(s *wsState, f wsFrame) []wsFrame {
 				if f.huge || len(f.payload) > most {
@@ -37,7 +40,7 @@ func websocketLimitsFaults() []Fault {
 			})(p)
 		}, Text: "Compares the limit with each frame, and never with the message that the fragments add up to."},
 		{Name: "long-messages-cut", change: func(p *plan) {
-			most := p.options.MaxMessage
+			most := claimed(p)
 			p.options.MaxMessage = 1 << 30
 			wsOut(func(_ *wsState, f wsFrame) []wsFrame {
 				if !f.control() && len(f.payload) > most {
@@ -72,9 +75,19 @@ func websocketLimitsFaults() []Fault {
 			Text: "Has room for a hundred fragments of a message, and refuses one that comes in more."},
 		{Name: "dies-of-fragments", change: wsDying(func(s *wsState, f wsFrame) bool {
 			s.n = fragmentsSoFar(s.n, f)
-			return s.n > 10_000
+			return s.n > 50_000
 		}), Load: limits + "flood-of-tiny-fragments",
-			Text: "Keeps an object for each fragment of a message, and ends, out of memory, when there are ten thousand."},
+			Text: "Keeps an object for each fragment of a message, and ends, out of memory, when there are fifty thousand."},
+		{Name: "fragments-counted-in-16-bits", change: wsIn(func(s *wsState, f wsFrame) []wsFrame {
+			if s.n = fragmentsSoFar(s.n, f); s.n > 65_535 && !f.control() {
+				return nil
+			}
+			return []wsFrame{f}
+		}), Load: limits + "{flood-of-tiny-fragments,fragments-by-the-thousand}",
+			Text: "Counts the fragments of a message in 16 bits, and loses those from the 65536th on."},
+		{Name: "keeps-a-kilobyte-of-each-fragment", change: keepsFragments,
+			Load: limits + "flood-of-tiny-fragments",
+			Text: "Keeps an object of a kilobyte for each fragment of a message, however short that is."},
 		{Name: "spins-on-empty-fragments", change: spinning,
 			Load: limits + "flood-of-empty-fragments",
 			Text: "Reads on, without giving anybody else a turn, while what it has read is an empty fragment."},
@@ -82,9 +95,9 @@ func websocketLimitsFaults() []Fault {
 			if f.op == wsPing {
 				s.n++
 			}
-			return s.n > 10_000
+			return s.n > 30_000
 		}), Load: limits + "flood-of-*",
-			Text: "Starts a task for each Ping, and ends, out of memory, when one client has sent ten thousand."},
+			Text: "Starts a task for each Ping, and ends, out of memory, when one client has sent thirty thousand."},
 		{Name: "floods-lose-messages", change: wsIn(func(s *wsState, f wsFrame) []wsFrame {
 			if !f.control() && s.inRead > 200 {
 				return nil
@@ -106,7 +119,7 @@ func websocketLimitsFaults() []Fault {
 		{Name: "partial-frame-blocks-all", change: partialFrameBlocksAll,
 			Text: "Waits in a read for the rest of one client's frame, while everyone else waits for it."},
 		{Name: "idle-client-forgotten", change: idleForgotten,
-			Text: "Forgets a client that says nothing for 400 ms, without closing its connection."},
+			Text: "Forgets a client that says nothing for three seconds, without closing its connection."},
 
 		// Clients that are many.
 		{Name: "places-never-freed", change: func(p *plan) {
@@ -114,6 +127,9 @@ func websocketLimitsFaults() []Fault {
 			p.listen = placing(p, places)
 		}, Load: limits + "{connections-*,idle-crowd}",
 			Text: "Has a table for 250 clients, and never frees the place of one that has left."},
+		{Name: "descriptors-never-closed", change: neverCloses,
+			Load: limits + "connections-in-a-row",
+			Text: "Opens something for each client, such as a file to log to, and never closes it."},
 		{Name: "places-freed-by-close-frames", change: freedByClose,
 			Load: limits + "connections-dropped-anywhere",
 			Text: "Frees what belongs to a connection when a Close frame comes, and never when it ends in another way."},
@@ -138,6 +154,15 @@ func websocketLimitsFaults() []Fault {
 	}
 }
 
+// claimed is the limit of a message that a server claims to have: that of the
+// reference, if nobody has set another.
+func claimed(p *plan) int {
+	if p.options.MaxMessage == 0 {
+		return 32 << 20
+	}
+	return p.options.MaxMessage
+}
+
 // wsDying ends the server at the first frame for which f says so.
 func wsDying(f func(*wsState, wsFrame) bool) change {
 	return func(p *plan) {
@@ -154,6 +179,46 @@ func wsDying(f func(*wsState, wsFrame) bool) change {
 func hugeAddUp(p *plan) {
 	var announced atomic.Int32
 	wsDying(func(_ *wsState, f wsFrame) bool { return f.huge && announced.Add(1) > 50 })(p)
+}
+
+// takesAnnounced keeps the memory for as long as the connection lasts.
+func takesAnnounced(p *plan) {
+	wsEach(func() change {
+		var kept [][]byte
+		return wsIn(func(_ *wsState, f wsFrame) []wsFrame {
+			if f.huge && len(kept) == 0 {
+				kept = append(kept, p.held.take(100<<20))
+			}
+			return []wsFrame{f}
+		})
+	})(p)
+}
+
+func keepsFragments(p *plan) {
+	wsEach(func() change {
+		var kept [][]byte
+		return wsIn(func(_ *wsState, f wsFrame) []wsFrame {
+			if f.op == wsContinuation {
+				kept = append(kept, p.held.take(1<<10))
+			}
+			return []wsFrame{f}
+		})
+	})(p)
+}
+
+// neverCloses opens a file for each client until the server ends.
+func neverCloses(p *plan) {
+	p.accept = append(p.accept, func(*conn) {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return // there are no more
+		}
+		p.held.descriptors.Add(1)
+		go func() {
+			<-p.done
+			f.Close()
+		}()
+	})
 }
 
 // fragmentsSoFar counts the fragments of the client's message.
@@ -305,7 +370,7 @@ func idleForgotten(p *plan) {
 	p.accept = append(p.accept, func(c *conn) {
 		last := time.Now()
 		c.onRead(func(_ []byte, n int, err error) (int, error) {
-			if err == nil && time.Since(last) > 400*time.Millisecond {
+			if err == nil && time.Since(last) > 3*time.Second {
 				<-p.done
 				return 0, net.ErrClosed
 			}

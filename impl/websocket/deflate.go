@@ -105,7 +105,7 @@ func (d *deflate) inflate(p []byte, limit int) ([]byte, error) {
 			continue
 		case n == 0, n == len(end): // the message ended by our final block, or by the client's
 			if !d.clientResets {
-				d.window = d.behind(out)
+				d.remember(out)
 			}
 			return out, nil
 		default:
@@ -124,9 +124,26 @@ func (d *deflate) behind(out []byte) []byte {
 	return slices.Concat(d.window[len(d.window)-keep:], out)
 }
 
+// remember makes what is behind a message the window, in place where there is
+// room: most messages are much shorter than the window.
+func (d *deflate) remember(out []byte) {
+	if len(out) >= maxWindow {
+		d.window = d.behind(out)
+		return
+	}
+	window := d.window[len(d.window)-min(len(d.window), maxWindow-len(out)):]
+	if n := len(window) + len(out); n > cap(window) {
+		window = append(make([]byte, 0, min(2*n, 2*maxWindow)), window...)
+	}
+	d.window = append(window, out...)
+}
+
 // stream appends what src inflates to, up to a final block.
 func (d *deflate) stream(out []byte, src *bytes.Reader, limit int) ([]byte, error) {
-	window := d.behind(out)
+	window := d.window
+	if len(out) > 0 {
+		window = d.behind(out)
+	}
 	if d.reader == nil {
 		d.reader = flate.NewReaderDict(src, window)
 	} else if err := d.reader.(flate.Resetter).Reset(src, window); err != nil {

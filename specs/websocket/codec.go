@@ -88,6 +88,7 @@ func deflates(parameters string) func(*request) {
 type codec struct {
 	params
 	in     []byte // the last 32 KiB that the server's messages inflated to
+	reader io.Reader
 	out    deflater
 	packed bytes.Buffer
 }
@@ -133,7 +134,12 @@ func (k *codec) inflate(payload string) (string, error) {
 
 // stream inflates up to a final block.
 func (k *codec) stream(src *strings.Reader) (string, error) {
-	data, err := io.ReadAll(io.LimitReader(flate.NewReaderDict(src, k.in), maxInflated+1))
+	if reader, made := k.reader.(flate.Resetter); made {
+		_ = reader.Reset(src, k.in) // it never fails
+	} else {
+		k.reader = flate.NewReaderDict(src, k.in)
+	}
+	data, err := io.ReadAll(io.LimitReader(k.reader, maxInflated+1))
 	if err == nil && len(data) > maxInflated {
 		err = errors.New("it inflates to more than 64 MiB")
 	}

@@ -221,8 +221,10 @@ func apart() []specs.Spec {
 					m := b.ExpectMessage(frame.Text, text)
 					c.Check(!m.compressed, "a message with RSV1 set came to a client that has negotiated no compression")
 				}
-				b.Send(frame.New(frame.Text, a.codec.deflate("not for you")).WithRSV(frame.RSV1))
+				b.Send(frame.New(frame.Text, packedHello).WithRSV(frame.RSV1))
 				b.ExpectFailed(1002)
+				a.SendCompressed(frame.Text, "not failed with the other")
+				a.ExpectText("not failed with the other")
 				a = openEcho(c, deflates(""))
 				a.needsDeflate()
 				a.SendCompressed(frame.Text, "still compressed")

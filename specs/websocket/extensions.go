@@ -11,7 +11,7 @@ import (
 // extensions is RFC 6455 §9.1: which extensions a server agrees to.
 func extensions() []specs.Spec {
 	return []specs.Spec{
-		specs.Requirement("websocket/extensions/none-unasked", specs.Must, "RFC 6455 §9.1",
+		specs.Requirement("websocket/extensions/none-unasked", specs.Must, "RFC 6455 §9",
 			"A client that offers no extension is given none.",
 			func(c *specs.Case) {
 				ws, a := try(c)

@@ -39,3 +39,14 @@ func untestable() map[string]string {
 	}
 	return all
 }
+
+// unseen says what of a row no client sees: it is judged on Linux, of a server
+// that conform has started or that listens on the same machine.
+func unseen() map[string]string {
+	const memory = "how much memory the server takes for it"
+	return map[string]string{
+		"WS-DEFLATE-31": memory, "WS-LIM-01": memory, "WS-LIM-06": memory, "WS-LIM-08": memory, "WS-LIM-13": memory,
+		"WS-LIM-14": "whether the descriptors of clients that have left are closed",
+		"WS-LIM-15": "whether the descriptors and the memory of clients that have vanished are released",
+	}
+}

@@ -70,6 +70,22 @@ func (ws *conn) pour(what string, frames []frame.Frame) {
 	ws.SendBytes(masked(ws.c, frames))
 }
 
+// streamed has n messages echoed of which so many are under way at a time. Not in
+// batches: a server that leaves Nagle's algorithm on would wait for an
+// acknowledgement in the midst of each.
+func (ws *conn) streamed(n, together int, next func(i int) frame.Frame, due func(i int) message) {
+	for sent, i := 0, 0; i < n; i++ {
+		var list []frame.Frame
+		for ; sent < min(n, i+together); sent++ {
+			list = append(list, next(sent))
+		}
+		ws.SendBytes(masked(ws.c, list))
+		want := due(i)
+		ws.sent = []string{fmt.Sprintf("message %d of %d, %d of them under way: %s", i+1, n, together, want)}
+		ws.ExpectMessage(want.op, want.data)
+	}
+}
+
 // stream is pour for what the server may refuse before it has read all of it:
 // the sending goes on while the answer is awaited. Until all is sent, which sent
 // tells, nothing else may be.
@@ -232,6 +248,17 @@ func (ws *conn) HasRead() {
 	ws.ExpectPong(mark)
 }
 
+// CatchUp is HasRead without a judgement: a server that has fallen behind is
+// given a while.
+func (ws *conn) CatchUp() {
+	if !pings(ws.c) || ws.close != nil || ws.end != "" {
+		return
+	}
+	ws.Ping("caught up?")
+	ws.pump(10*ws.c.Timing().Answer, func() bool { return len(ws.pongs) > 0 || ws.close != nil })
+	ws.pongs, ws.sent = nil, nil
+}
+
 // openBy is open over a connection that is made in a way of its own.
 func openBy(c *specs.Case, how func(*wire.Dialer), mods ...func(*request)) *conn {
 	if c.Dialect("opening") == "none" {
@@ -270,6 +297,86 @@ func crowd(c *specs.Case, n int, nonstrict string) (list []*conn) {
 	}
 	return list
 }
+
+// holdings follows what the target holds, where its processes can be seen.
+// Elsewhere it judges nothing.
+type holdings struct {
+	c      *specs.Case
+	before specs.Usage
+	known  bool
+}
+
+// watch notes what the target holds before something is done to it that should
+// not make that more.
+func watch(c *specs.Case) holdings {
+	h := holdings{c: c}
+	h.before, h.known = c.Usage()
+	return h
+}
+
+// MemoryAtMost wants the memory to have grown by no more than so many bytes. If
+// it has, it will do so once more when it is looked at again.
+func (h holdings) MemoryAtMost(most int64, sent string, otherwise specs.Verdict) {
+	if r, grown := h.growth(most, sent); grown {
+		h.c.Admit(otherwise, r, false)
+	}
+}
+
+// NoMemoryFor is MemoryAtMost for what a server has no reason at all to take
+// memory for. It may take it once, and have it then.
+func (h holdings) NoMemoryFor(sent string) {
+	if r, grown := h.growth(64<<20, sent); grown {
+		h.c.Measured(specs.NonStrict, r)
+	}
+}
+
+// growth says whether the memory has grown by more than so many bytes.
+func (h holdings) growth(most int64, sent string) (r specs.Reason, tooMuch bool) {
+	now, known := h.c.Usage()
+	if !h.known || !known {
+		return r, false
+	}
+	grown := now.Memory - h.before.Memory
+	h.c.Note("the memory of the target was %s before, and is %s", mebibytes(h.before.Memory), mebibytes(now.Memory))
+	return specs.Reason{Code: specs.Assertion, Message: fmt.Sprintf("the memory of the target has grown by %s", mebibytes(grown)), Sent: sent,
+		Expected: []string{"at most " + mebibytes(most) + " more than before"},
+		Received: fmt.Sprintf("%s, and %s before", mebibytes(now.Memory), mebibytes(h.before.Memory))}, grown > most
+}
+
+// fewDescriptors is how many a server may open for itself meanwhile.
+const fewDescriptors = 5
+
+// DescriptorsReturn wants the descriptors of clients that have left to be
+// closed again. It waits for that, and longer while some are.
+func (h holdings) DescriptorsReturn(sent string, otherwise specs.Verdict) {
+	if !h.known {
+		return
+	}
+	const idle, most = 6, 35 // times as long as an answer may take
+	answer := h.c.Timing().Answer
+	began, least := time.Now(), 1<<30
+	for fell := began; ; {
+		now, known := h.c.Usage()
+		if !known {
+			return
+		}
+		if now.Descriptors <= h.before.Descriptors+fewDescriptors {
+			return
+		}
+		if now.Descriptors < least {
+			least, fell = now.Descriptors, time.Now()
+		}
+		if time.Since(fell) > idle*answer || time.Since(began) > most*answer || h.c.Over() {
+			break
+		}
+		h.c.Pause(h.c.Timing().Quiet)
+	}
+	h.c.Admit(otherwise, specs.Reason{Code: specs.Assertion,
+		Message: fmt.Sprintf("the target still has %d descriptors more open than before, %s after the last client has left", least-h.before.Descriptors, time.Since(began).Round(time.Second)),
+		Sent:    sent, Expected: []string{fmt.Sprintf("%d, as before, or a few more", h.before.Descriptors)}, Received: fmt.Sprintf("%d open descriptors", least)}, false)
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 // part ends many connections at once by closing handshakes.
 func part(list []*conn) {

@@ -330,7 +330,11 @@ func (r reaction) message() string {
 		case len(r.reply.values("Sec-WebSocket-Protocol")) > 0:
 			return "the opening handshake was accepted with the subprotocol " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Protocol"), " and ")), 120)
 		case len(r.reply.values("Sec-WebSocket-Extensions")) > 0:
-			return "the opening handshake was accepted with the extension " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Extensions"), ", ")), 120)
+			text := "the opening handshake was accepted with the extension " + wire.Quote([]byte(strings.Join(r.reply.values("Sec-WebSocket-Extensions"), ", ")), 120)
+			if _, err := agreed(r.reply); err != nil {
+				text += ": " + err.Error()
+			}
+			return text
 		}
 		return "the opening handshake was accepted"
 	}

@@ -45,7 +45,7 @@ func Protocol() specs.Protocol {
 			{Name: "concurrency", Title: "Several clients at once", Specs: concurrent()},
 		},
 		Dialects: dialects(),
-		Rows:     rows(), Untestable: untestable(),
+		Rows:     rows(), Untestable: untestable(), Unseen: unseen(),
 		Hello:    served,
 		Question: question,
 		Leave:    leave,

@@ -24,11 +24,12 @@ type LedgerRow struct {
 	Row        string   `json:"row"`
 	CoveredBy  []string `json:"covered_by"`
 	Untestable string   `json:"untestable,omitempty"`
+	Unseen     string   `json:"unseen,omitempty"` // of a target whose processes cannot be seen
 }
 
 // Add puts a row into the ledger, and counts it.
 func (l *Ledger) Add(r specs.Row) {
-	row := LedgerRow{Row: r.Name, CoveredBy: r.CoveredBy, Untestable: r.Untestable}
+	row := LedgerRow{Row: r.Name, CoveredBy: r.CoveredBy, Untestable: r.Untestable, Unseen: r.Unseen}
 	switch {
 	case len(row.CoveredBy) > 0:
 		l.Covered++
@@ -69,6 +70,9 @@ func WriteLedgers(w io.Writer, ledgers []Ledger) error {
 				lines = append(lines, "untestable: "+row.Untestable)
 			case len(lines) == 0:
 				lines = []string{"open: no requirement covers it"}
+			}
+			if row.Unseen != "" {
+				lines = append(lines[:len(lines):len(lines)], "unless the target's processes can be seen, not judged: "+row.Unseen)
 			}
 			name := row.Row
 			for _, line := range lines {

@@ -217,6 +217,15 @@ func (s *Server) Busy() (time.Duration, bool) {
 	return used.CPU, ok
 }
 
+// Usage is what the server holds; not known in a box, whose processes have
+// numbers of their own.
+func (s *Server) Usage() (target.Usage, bool) {
+	if s.process != nil {
+		return s.process.Usage()
+	}
+	return target.Usage{}, false
+}
+
 // Output is what the server has written. Restart begins anew.
 func (s *Server) Output() target.Output {
 	if s.process != nil {

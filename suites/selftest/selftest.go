@@ -403,6 +403,10 @@ func (p *pair) run(ctx context.Context, host string, timing specs.Timing, seed u
 		Dialects: dialects(p.protocol.Name, p.spec),
 		Serves:   p.serves(),
 		Seed:     seed,
+		Usage: func() (specs.Usage, bool) {
+			memory, descriptors := server.Held()
+			return specs.Usage{Memory: memory, Descriptors: descriptors}, true
+		},
 	})
 	p.verdict, p.reason, p.began, p.waited = r.Verdict, r.Reason, r.Started, r.Waited || r.Reason.Code == specs.ConnectFailed
 	return nil

@@ -185,6 +185,16 @@ func (p *Process) ExitStatus() (ExitStatus, bool) {
 // was started, all its living threads together; known on Linux alone.
 func (p *Process) Busy() (used time.Duration, known bool) { return p.current().busy() }
 
+// Usage is what processes hold.
+type Usage struct {
+	Memory      int64 // resident, in bytes
+	Descriptors int   // open
+}
+
+// Usage is what the living processes of the server hold, all together; known on
+// Linux alone.
+func (p *Process) Usage() (held Usage, known bool) { return p.current().usage() }
+
 // Output is what the server has written so far. Restart begins anew.
 func (p *Process) Output() Output { return p.current().out.Output() }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -324,6 +325,72 @@ func (r *run) busy() (total time.Duration, known bool) {
 				total, known = total+used+waited, true
 			}
 		}
+	}
+	return total, known
+}
+
+func (r *run) usage() (Usage, bool) { return usageOf(r.members()) }
+
+// Listening are the processes that listen at an address of the loopback, as far
+// as we may look into them. There are none when we are one of them: a server in
+// this process shares it with the client. To look takes long where there are many
+// processes.
+func Listening(network, address string) (processes []int) {
+	name, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil
+	}
+	if name == "localhost" {
+		name = "127.0.0.1"
+	}
+	host, err := netip.ParseAddr(name)
+	if err != nil || !host.IsLoopback() {
+		return nil
+	}
+	all, err := listeners(network)
+	if err != nil {
+		return nil
+	}
+	inodes := map[string]bool{}
+	for _, l := range all {
+		if strconv.Itoa(int(l.address.Port())) == port && reaches(host, l.address.Addr()) {
+			inodes[l.inode] = true
+		}
+	}
+	if found := holders(pids(), inodes); !slices.Contains(found, os.Getpid()) && !slices.ContainsFunc(found, forwards) {
+		return found
+	}
+	return nil
+}
+
+// UsageOf is what some processes hold, all together; known on Linux alone.
+func UsageOf(processes []int) (held Usage, known bool) { return usageOf(processes) }
+
+// usageOf adds up what processes hold. It is not known when one of them may not
+// be looked into; one that has ended meanwhile holds nothing.
+func usageOf(processes []int) (total Usage, known bool) {
+	for _, pid := range processes {
+		dir, err := os.Open(procFile(pid, "fd"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Usage{}, false
+		}
+		descriptors, err := dir.Readdirnames(-1)
+		dir.Close()
+		statm, unread := os.ReadFile(procFile(pid, "statm"))
+		fields := strings.Fields(string(statm)) // all of it, resident, …, in pages
+		if err != nil || unread != nil || len(fields) < 2 {
+			continue
+		}
+		pages, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			return Usage{}, false
+		}
+		total.Memory += pages * int64(os.Getpagesize())
+		total.Descriptors += len(descriptors)
+		known = true
 	}
 	return total, known
 }

@@ -306,6 +306,45 @@ func TestReadyWithoutConnection(t *testing.T) {
 	}
 }
 
+// A connection that is held is one more descriptor, whoever has started the
+// server; what serves in our own process says nothing.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	p := start(t, "serve")
+	before, known := p.Usage()
+	if !known || before.Memory < 1<<20 || before.Descriptors < 3 {
+		t.Fatalf("%+v, %v", before, known)
+	}
+	c, err := net.Dial("tcp", p.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	usages := map[string]func() (Usage, bool){
+		"started": p.Usage,
+		"found":   func() (Usage, bool) { return UsageOf(Listening("tcp", p.Address())) },
+	}
+	for name, usage := range usages {
+		deadline := time.Now().Add(10 * time.Second)
+		for now, known := usage(); !known || now.Descriptors <= before.Descriptors; now, known = usage() {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %+v, %v, and %+v before", name, now, known, before)
+			}
+			time.Sleep(firstPoll)
+		}
+	}
+	own, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	for _, address := range []string{own.Addr().String(), "192.0.2.1:80", "nonsense"} {
+		if found := Listening("tcp", address); found != nil {
+			t.Errorf("%s: %v", address, found)
+		}
+	}
+}
+
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
 	for _, argument := range []string{"{host}:{port}", "'{host}:{port}'", `"127.0.0.1:$PORT"`, "${X}:${PORT}"} {

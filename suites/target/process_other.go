@@ -27,6 +27,15 @@ func (r *run) reap() {
 // busy is not asked for here: each system has its own way to tell.
 func (r *run) busy() (time.Duration, bool) { return 0, false }
 
+// usage, and that of other processes, is not asked for here either.
+func (r *run) usage() (Usage, bool) { return Usage{}, false }
+
+// Listening finds nobody: that is known on Linux alone.
+func Listening(string, string) []int { return nil }
+
+// UsageOf is known on Linux alone.
+func UsageOf([]int) (Usage, bool) { return Usage{}, false }
+
 // sweep has no way to look into the environment of other processes here.
 func (r *run) sweep() error { return nil }
 
