@@ -316,6 +316,27 @@ func TestWhoKilledTheTargetIsToldWithOneJob(t *testing.T) {
 	}
 }
 
+// A server that is busy for a while has not died of it.
+func TestABusyTargetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	var busy sync.Mutex
+	var once sync.Once
+	address := start(t, func() impl.Handler {
+		return changed{zen.New(), func(p []byte) []byte {
+			busy.Lock()
+			defer busy.Unlock()
+			if slices.Contains(p, 0) {
+				once.Do(func() { time.Sleep(4 * time.Second) })
+			}
+			return p
+		}, nil}
+	}, nil)
+	r := run(t, suites.Plan{Target: address, Protocol: "zen", Jobs: 1, Only: []string{"zen/messages"}})
+	if bad := not(r, specs.Pass, specs.Skipped); bad != nil || r.Summary.ExitCode != 0 {
+		t.Errorf("exit %d: %s", r.Summary.ExitCode, strings.Join(bad, "\n"))
+	}
+}
+
 func mustFind(t *testing.T, name string) specs.Protocol {
 	t.Helper()
 	p, err := suites.Find(name)

@@ -240,7 +240,9 @@ func (s *session) preflight(ctx context.Context, factor float64, jobs int, decla
 				client.Leave() // a server may wait for it
 				client = c.Dial()
 			}
-			took, ok := s.asked(client, 4*first.Answer, time.Now())
+			// One that has answered at once and then says nothing, as after an
+			// opening handshake, is not waited for as long as the first answer.
+			took, ok := s.asked(client, min(4*first.Answer, max(first.Answer, 10*times[0])), time.Now())
 			if !ok {
 				return
 			}
@@ -447,11 +449,16 @@ func (s *session) alive(ctx context.Context, during string, code specs.Code) (al
 	if s.exited() {
 		problem = "the server has exited"
 	} else if s.serves.Class != specs.Unknown || s.process == nil { // otherwise it has never served
-		// Twice, with more patience: one lost connection is not a death. Once
+		// Again, with more patience: one lost connection is not a death. Once
 		// will do where a new client was not served just before, and the
 		// server can be started again.
 		waits := []time.Duration{s.timing.Answer, 3 * s.timing.Answer}
-		if code == specs.NotServing && s.process != nil {
+		switch {
+		case s.process == nil:
+			// It cannot be started again, and all that is left would be blocked:
+			// one that is busy with what it was sent gets the time to be done.
+			waits = append(waits, 12*s.timing.Answer)
+		case code == specs.NotServing:
 			waits = waits[:1]
 		}
 		for _, patience := range waits {

@@ -57,6 +57,7 @@ type conn struct {
 	emptyPing bool   // a Ping without a payload was sent, and not answered yet
 	invalid   bool   // invalid UTF-8 was sent as text: an echo of it is no news
 	closing   bool   // we have sent a Close frame
+	begun     bool   // the server has sent one before us
 	sentCode  int    // the code of that Close frame
 	outgoing  []byte // the text that we have sent fragments of; nil if there is none
 
@@ -407,8 +408,8 @@ func (ws *conn) take(f frame.Frame) {
 		case frame.Close:
 			ws.closes++
 			if ws.close == nil {
-				ws.close = &f
-				if !ws.closing && !ws.noClose {
+				ws.close, ws.begun = &f, !ws.closing
+				if ws.begun && !ws.noClose {
 					// As RFC 6455 §5.5.1 wants it, with the same code: a
 					// server may wait for it before it ends.
 					ws.quietly(frame.New(frame.Close, string(f.Payload[:min(2, len(f.Payload))])))
@@ -548,6 +549,12 @@ func (ws *conn) ExpectText(data string) { ws.ExpectMessage(frame.Text, data) }
 // ExpectBinary waits for the next message, which must be these bytes.
 func (ws *conn) ExpectBinary(data string) { ws.ExpectMessage(frame.Binary, data) }
 
+// ExpectEmpty is ExpectMessage for an empty one, which some applications swallow;
+// it says whether it came.
+func (ws *conn) ExpectEmpty(op frame.Opcode) bool {
+	return ws.Expect(echoed(op, ""), stays().nonstrict(swallowed)) == 0
+}
+
 // ExpectPong waits for the next Pong, which must have this payload. Messages
 // may come before it.
 func (ws *conn) ExpectPong(payload string) {
@@ -637,6 +644,7 @@ func (ws *conn) Expect(outcomes ...outcome) int {
 	if !r.waited {
 		ws.client.Took(time.Since(began))
 	}
+	outcomes = append(outcomes, ws.unfitting(r, outcomes)...)
 	i := judge(ws.client, ws.exchange(), r, outcomes)
 	ws.countFailure(r, outcomes[i])
 	ws.messages, ws.pongs, ws.sent = nil, nil, nil

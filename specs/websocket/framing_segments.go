@@ -91,12 +91,7 @@ func frameSegments() []specs.Spec {
 				const many = 1000
 				ws := openEcho(c)
 				ws.Send(slices.Repeat([]frame.Frame{frame.New(frame.Text, "")}, many)...)
-				// As long as they come, for ten times as long as one answer may take.
-				timedOut := false
-				for end := time.Now().Add(10 * patience(c, 0)); !timedOut && len(ws.messages) < many && ws.close == nil && ws.end == ""; {
-					before := len(ws.messages)
-					timedOut = ws.pump(min(patience(c, 0), time.Until(end)), func() bool { return len(ws.messages) > before || ws.close != nil })
-				}
+				timedOut := ws.gathers(many)
 				empty := slices.Repeat([]message{text("")}, many)
 				all := expecting("1000 empty TEXT messages", func(r reaction) bool {
 					return r.end == "" && r.close == nil && slices.EqualFunc(r.messages, empty, func(a, b message) bool { return a.is(b.op, b.data) })

@@ -568,7 +568,7 @@ func accepts(c *specs.Case, nonstrict string, mods ...func(*request)) *conn {
 
 // acceptsOrRefuses has an opening handshake that may be accepted or refused.
 func acceptsOrRefuses(c *specs.Case, info string, mods ...func(*request)) {
-	accepting(c, mods, refused().info(info))
+	accepting(c, mods, refused().info(info), unanswered().nonstrict(noAnswerEither))
 	c.StillServes()
 }
 

@@ -21,13 +21,15 @@ func handshakeRefusals() []specs.Spec {
 
 		specs.Requirement("websocket/handshake/other-methods-refused", specs.Must, "RFC 6455 §4.2.1",
 			"A handshake with the method HEAD, PUT, OPTIONS or FOO is refused.",
-			func(c *specs.Case) { refusesAll(c, methods("HEAD", "PUT", "OPTIONS", "FOO")) },
+			func(c *specs.Case) {
+				refusesAll(c, methods("HEAD", "PUT", "OPTIONS", "FOO"), unanswered().nonstrict(noAnswerEither))
+			},
 			specs.Covers("WS-HS-31"), specs.Cause(noMethodCheck)),
 
 		specs.Requirement("websocket/handshake/lower-case-method-refused", specs.Must, "RFC 9110 §9.1",
 			"A handshake with the method get, in lower case, is refused.",
 			func(c *specs.Case) {
-				refusesAll(c, methods("get"), accepted().nonstrict("accepted, as ASP.NET Core does"))
+				refusesAll(c, methods("get"), accepted().nonstrict("accepted, as ASP.NET Core does"), unanswered().nonstrict(noAnswerEither))
 			}, specs.Covers("WS-HS-31"),
 			specs.Cause("the method is compared without regard to case; methods are the one part of the request line where case matters")),
 
@@ -174,7 +176,8 @@ func handshakeRefusals() []specs.Spec {
 			"A handshake without Sec-WebSocket-Version is refused.",
 			func(c *specs.Case) {
 				refuses(c, "without Sec-WebSocket-Version", without("Sec-WebSocket-Version"),
-					accepted().nonstrict("accepted, as uWebSockets and libwebsockets do"))
+					accepted().nonstrict("accepted, as uWebSockets and libwebsockets do"),
+					ofDraft75().nonstrict("answered as a handshake of draft 75, as websocket-driver of Ruby does"))
 			}, specs.Covers("WS-HS-50"), specs.Cause("the version is only looked at when it is there, or not at all")),
 
 		specs.Requirement("websocket/handshake/unknown-versions-refused", specs.Must, "RFC 6455 §4.4",
@@ -369,6 +372,14 @@ func acceptedInAnyVersion() outcome {
 		reply := *r.reply
 		reply.version = "HTTP/1.1"
 		return reply.fault(r.key) == ""
+	})
+}
+
+// ofDraft75 is a 101 of the draft of 2009, which has neither a version nor a
+// key, and names its own address.
+func ofDraft75() outcome {
+	return expecting("a 101 of draft 75, with WebSocket-Location", func(r reaction) bool {
+		return r.reply.status == 101 && len(r.reply.values("WebSocket-Location")) > 0 && len(r.reply.values("Sec-WebSocket-Accept")) == 0
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"conform/specs"
+	"conform/specs/websocket/frame"
 	"conform/specs/wire"
 )
 
@@ -36,6 +37,17 @@ func tryOne(c *specs.Case, s variant, outcomes ...outcome) *conn {
 	judge(a.client, a.sent(), a.reaction, outcomes)
 	ws.worksAfter(a)
 	return ws
+}
+
+// mayPart has a handshake that says something about the HTTP connection, and may
+// be refused. Once accepted it should lead to a connection that lasts.
+func mayPart(c *specs.Case, s variant, taken ...outcome) {
+	asUsual(c)
+	if ws := tryRaw(c, s.what, s.mod, append(taken, refused().info("it is refused"))...); ws != nil && !mute(c) {
+		mark := ws.fence()
+		ws.Expect(ponged(mark), echoed(frame.Text, mark), ended().nonstrict("the connection ends behind the 101, as in Jetty"))
+	}
+	c.StillServes()
 }
 
 // says sends bytes that are no valid opening handshake and reads what is

@@ -115,7 +115,8 @@ func (ws *conn) Refuses(size int, sent func() bool, outcomes ...outcome) {
 // long is how long a message of megabytes may take to come back once the first
 // of it has, or all of it was sent.
 func long(c *specs.Case, size int) time.Duration {
-	return c.Timing().Answer + time.Duration(size/(2<<20))*time.Second
+	answer := c.Timing().Answer
+	return answer + time.Duration(size/(2<<20))*min(max(answer, time.Second), 4*time.Second)
 }
 
 // say describes what is sent.
@@ -156,6 +157,20 @@ func (ws *conn) arrives(size int) (timedOut bool) {
 	for before := -1; before < come(); {
 		before = come()
 		timedOut = ws.pump(long(ws.c, size), func() bool { return len(ws.messages) > 0 || ws.close != nil })
+		if !timedOut {
+			break
+		}
+	}
+	return timedOut
+}
+
+// gathers waits for so many messages, and longer while more of them come; it says
+// whether the time ran out.
+func (ws *conn) gathers(n int) (timedOut bool) {
+	end := time.Now().Add(20 * patience(ws.c, 0))
+	for before := -1; before < len(ws.messages) && time.Now().Before(end); {
+		before = len(ws.messages)
+		timedOut = ws.pump(patience(ws.c, 0), func() bool { return len(ws.messages) >= n || ws.close != nil })
 		if !timedOut {
 			break
 		}
@@ -371,10 +386,17 @@ func part(list []*conn) {
 			ws.quietly(frame.NewClose(1000, ""))
 		}
 	}
-	for _, ws := range list {
-		ws.LeftOver()
-		ws.client.Close()
+	if len(list) == 0 {
+		return
 	}
+	c := list[0].c
+	for _, ws := range list { // at once: a server that does not answer would be waited for as often as there are clients
+		c.Go(func() {
+			ws.LeftOver()
+			ws.client.Close()
+		})
+	}
+	c.Join()
 }
 
 // vanish ends many connections at once without a word.

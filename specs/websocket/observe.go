@@ -1,6 +1,8 @@
 package websocket
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -103,6 +105,21 @@ func (ws *conn) observe(f frame.Frame) {
 func (ws *conn) sendable(code int) bool {
 	repeated := ws.closing && ws.sentCode == code && (code >= 1012 && code <= 1014 || code >= 5000)
 	return registered(ws.c, code) || code >= 3000 && code <= 4999 || repeated
+}
+
+// unfitting is the outcome of a connection that had to fail, and did with a code
+// that says something else. The end is a MUST, the fitting code a SHOULD (RFC
+// 6455 §7.1.7). An answer to a Close frame of ours is no such end: it may be that
+// of a server that has seen nothing wrong.
+func (ws *conn) unfitting(r reaction, outcomes []outcome) []outcome {
+	i := slices.IndexFunc(outcomes, func(o outcome) bool { return o.fitting != 0 })
+	if i < 0 || !ws.begun || r.end == "" || r.answered() || !ws.sendable(r.closeCode()) {
+		return nil
+	}
+	o := expecting("the connection fails with another code", func(reaction) bool { return true }).
+		nonstrict(fmt.Sprintf("the connection fails with %d, which does not say why: a fitting code is asked for", r.closeCode()))
+	o.fitting = outcomes[i].fitting
+	return []outcome{o}
 }
 
 // countFailure keeps the numbers that are recorded of failed connections.

@@ -112,7 +112,12 @@ func security() []specs.Spec {
 					list = append(list, variant{what, func(r *request) { r.target = strings.TrimSuffix(r.target, "/") + "/" + suffix }})
 				}
 				slices.SortFunc(list, func(a, b variant) int { return strings.Compare(a.what, b.what) })
-				tries(c, list, accepted(), overwhelmed())
+				asUsual(c)
+				for _, v := range list {
+					// Some look for the path when they have accepted, and close.
+					tryRaw(c, v.what, v.mod, accepted(), overwhelmed())
+					c.StillServes()
+				}
 			}, specs.Covers("WS-SEC-12"), specs.Perilous,
 			specs.Cause("the path is copied into a buffer of fixed size, or decoding it throws; answer 404, 400 or 414")),
 
