@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +23,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"conform/suites/ledger"
+	"conform/suites/queue"
 	"conform/suites/sandbox"
 )
 
@@ -419,4 +423,96 @@ func TestGradingOnACluster(t *testing.T) {
 		attempts[r.Attempts]++
 	}
 	t.Logf("submissions by attempts: %v", attempts)
+}
+
+// unheard is a way to a queue that takes in no result: what a worker that tells one
+// sends does not arrive from then on, and nothing says so.
+func unheard(t *testing.T, address string) (by string, told <-chan struct{}) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	tells := make(chan struct{})
+	var once sync.Once
+	go func() {
+		for {
+			worker, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", address)
+			if err != nil {
+				worker.Close()
+				return
+			}
+			t.Cleanup(func() { worker.Close(); server.Close() })
+			go func() { _, _ = io.Copy(worker, server) }()
+			go func() {
+				buffer := make([]byte, 64<<10)
+				for deaf := false; ; {
+					n, err := worker.Read(buffer)
+					if err != nil {
+						return
+					}
+					if deaf = deaf || bytes.Contains(buffer[:n], []byte("PUB conform.result.")); deaf {
+						once.Do(func() { close(tells) })
+						continue
+					}
+					if _, err := server.Write(buffer[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return ln.Addr().String(), tells
+}
+
+// A worker whose parent has died, and the queue with it, does not go on telling a
+// result to nobody.
+func TestAnOrphanedWorkerEnds(t *testing.T) {
+	t.Parallel()
+	c := newClass(t, 1)
+	server, err := queue.StartServer(t.TempDir(), "a-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	c.start(c.grade("--queue", server.URL)...)
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told <-chan struct{}
+	at.Host, told = unheard(t, at.Host)
+
+	worker := exec.Command(c.conform, "worker", "--folder", t.TempDir())
+	worker.Env = append(os.Environ(), envParent+"=1")
+	worker.Stderr = t.Output()
+	worker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	parent, err := worker.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- worker.Wait() }()
+	defer worker.Process.Kill()
+	if err := json.NewEncoder(parent).Encode(queue.Access{URL: at.String()}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-told:
+	case <-time.After(60 * time.Second):
+		t.Fatal("no result is told")
+	}
+	parent.Close()
+	select {
+	case <-ended:
+	case <-time.After(3 * leaving):
+		t.Errorf("it goes on %s after its parent has died", 3*leaving)
+	}
 }

@@ -88,6 +88,9 @@ token, stand in the URL or, better, in CONFORM_QUEUE, which other users cannot s
 				go func() {
 					_, _ = io.Copy(io.Discard, stdin)
 					orphan()
+					// Whoever lives ends us then; where nobody does, the queue may have
+					// died as well, and would be told a result for a minute in vain.
+					time.AfterFunc(leaving, func() { os.Exit(exitKit) })
 				}()
 			}
 			if o.URL == "" {
