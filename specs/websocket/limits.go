@@ -388,6 +388,7 @@ func slowClients() []specs.Spec {
 			"A client that has been silent for five seconds after the opening handshake is served.",
 			func(c *specs.Case) {
 				const idle = 5 * time.Second
+				open(c).Stays() // one that speaks is served: no other end is about silence
 				began := time.Now()
 				ws := open(c)
 				ws.pump(idle, func() bool { return ws.close != nil })
@@ -716,6 +717,7 @@ func comesBackCut(c *specs.Case, op frame.Opcode, size, piece int) {
 // much longer than for its bytes alone.
 func comesBackOrNot(c *specs.Case, op frame.Opcode, size, piece int, longer time.Duration) {
 	ws := openEcho(c)
+	ws.Stays()
 	data := volume(c, op, size)
 	list := inFrames(op, data, piece)
 	what := fmt.Sprintf("a %s message of %d bytes in %d fragments", op, size, len(list))
