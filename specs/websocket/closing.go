@@ -129,7 +129,7 @@ func closing() []specs.Spec {
 		specs.Requirement(ruleAfterClose, specs.Must, "RFC 6455 §5.5.1",
 			"Nothing follows a Close frame of the server.",
 			func(c *specs.Case) {
-				if c.Dialect("echo") != "no" {
+				if isEcho(c) {
 					ws := open(c)
 					ws.Stays()
 					ws.Send(frame.New(frame.Text, "one"), frame.New(frame.Text, "two"), frame.NewClose(1000, ""), frame.New(frame.Text, "three"), frame.NewClose(1000, ""))

@@ -72,7 +72,7 @@ func conversation() concurrency.Conversation {
 
 // ask is a frame with these words, and what must come back.
 func ask(c *specs.Case, words string) (frame.Frame, concurrency.Answer) {
-	if c.Dialect("echo") == "no" {
+	if !isEcho(c) {
 		if !pings(c) {
 			c.Blocked("needs a Ping or a message that is answered, and the target answers neither")
 		}
@@ -286,7 +286,7 @@ func apart() []specs.Spec {
 					}
 					ws := open(c)
 					ws.Stays()
-					if c.Dialect("echo") != "no" {
+					if isEcho(c) {
 						text := "for the new one: " + c.Word()
 						ws.Text(text)
 						ws.ExpectText(text)
@@ -395,7 +395,7 @@ func undisturbed() []specs.Spec {
 				newcomer.NotStarved("")
 				for i, ws := range holders {
 					ws.SendBytes(rest[i])
-					if c.Dialect("echo") != "no" {
+					if isEcho(c) {
 						ws.ExpectText(text)
 					}
 				}

@@ -110,7 +110,7 @@ func deflate() []specs.Spec {
 					}
 					ws, a := try(c, deflates(offer))
 					judge(a.client, a.sent(), a.reaction, others)
-					if ws.codec == nil || c.Dialect("echo") == "no" {
+					if ws.codec == nil || !isEcho(c) {
 						continue
 					}
 					for _, size := range []int{20, 3000, 3000, 8000} {

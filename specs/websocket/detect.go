@@ -113,7 +113,7 @@ func detectPong(c *specs.Case) string {
 	}
 	ws.Send(frame.New(frame.Ping, "are you there?"))
 	patience := c.Timing().Answer
-	if c.Dialect("echo") == "no" {
+	if !isEcho(c) {
 		patience *= 3 // before everything that needs an answer is given up
 	}
 	ws.pump(patience, func() bool { return len(ws.pongs) > 0 || ws.close != nil })

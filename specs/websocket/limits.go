@@ -376,7 +376,7 @@ func slowClients() []specs.Spec {
 					ws.pump(patience(c, 0), func() bool { return len(ws.messages) > 0 || ws.close != nil })
 					if len(ws.messages) == 0 && (ws.close != nil || ws.end != "") {
 						ws.ExpectWithin(0, failed(1001, 1002, 1008, 1011)) // it was too slow for the server
-					} else if c.Dialect("echo") != "no" {
+					} else if isEcho(c) {
 						ws.ExpectText(texts[i][:1024])
 					}
 				}
@@ -397,7 +397,7 @@ func slowClients() []specs.Spec {
 					ws.ExpectWithin(0, failed(1000, 1001, 1002, 1008, 1011).info(why))
 					return
 				}
-				if c.Dialect("echo") == "no" {
+				if !isEcho(c) {
 					ws.Stays()
 					return
 				}
@@ -450,7 +450,7 @@ func manyClients() []specs.Spec {
 				for i := range 500 {
 					ws := open(c)
 					ws.brief = true
-					if c.Dialect("echo") == "no" {
+					if !isEcho(c) {
 						ws.Stays()
 					} else {
 						text := fmt.Sprintf("client %d: %s", i, c.Word())
@@ -482,14 +482,14 @@ func manyClients() []specs.Spec {
 			func(c *specs.Case) {
 				list := crowd(c, 500, "500 clients at once are too many")
 				for i, ws := range list {
-					if c.Dialect("echo") == "no" {
+					if !isEcho(c) {
 						ws.Ping(strconv.Itoa(i))
 					} else {
 						ws.Text(fmt.Sprintf("client %d of many", i))
 					}
 				}
 				for i, ws := range list {
-					if c.Dialect("echo") == "no" {
+					if !isEcho(c) {
 						ws.ExpectPong(strconv.Itoa(i))
 					} else {
 						ws.ExpectText(fmt.Sprintf("client %d of many", i))
@@ -732,8 +732,7 @@ func comesBackOrNot(c *specs.Case, op frame.Opcode, size, piece int, longer time
 	if ws.close != nil && ws.close.CloseCode() == 1003 {
 		ws.beyond(op, size)
 	}
-	switch judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{echoed(op, data), failed(1008, 1009).streaming()}) {
-	case 1:
+	if judge(ws.client, ws.exchange(), ws.settle(timedOut), []outcome{echoed(op, data), failed(1008, 1009).streaming()}) == 1 {
 		c.Note("the target refuses %s", what)
 	}
 }

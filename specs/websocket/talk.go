@@ -26,7 +26,7 @@ func talk(c *specs.Case) {
 			say(frame.New(frame.Ping, payload))
 		}
 	}
-	if c.Dialect("echo") != "no" {
+	if isEcho(c) {
 		for _, size := range []int{0, 1, 125, 126, 127, 4096} {
 			say(frame.New(frame.Text, ascii(c, size)))
 			say(frame.New(frame.Binary, randomBytes(c, size)))

@@ -226,7 +226,7 @@ func textMessages() []specs.Spec {
 						ws.Ping(data)
 						ws.ExpectPong(data)
 					}
-					if c.Dialect("echo") != "no" {
+					if isEcho(c) {
 						ws.Binary(data)
 						ws.ExpectBinary(data)
 					}
@@ -281,7 +281,7 @@ func textMessages() []specs.Spec {
 		specs.Requirement(ruleUTF8, specs.Must, "RFC 6455 §5.6",
 			"Every text message of the server is UTF-8.",
 			func(c *specs.Case) {
-				if c.Dialect("echo") != "no" {
+				if isEcho(c) {
 					ws := open(c)
 					ws.Stays()
 					for _, data := range []string{allLengths, strings.Repeat(allLengths, 50), strings.Repeat("😀", 1500)} {

@@ -62,7 +62,7 @@ func served(cl *specs.Client) {
 	if ws == nil {
 		judge(cl, "an opening handshake", a.reaction, []outcome{accepted()})
 	}
-	if pings(cl.Case()) || cl.Case().Dialect("echo") != "no" {
+	if pings(cl.Case()) || isEcho(cl.Case()) {
 		ws.Stays()
 	}
 }

@@ -329,7 +329,7 @@ func (r *run) busy() (total time.Duration, known bool) {
 	return total, known
 }
 
-func (r *run) usage() (Usage, bool) { return usageOf(r.members()) }
+func (r *run) usage() (Usage, bool) { return UsageOf(r.members()) }
 
 // Listening are the processes that listen at an address of the loopback, as far
 // as we may look into them. There are none when we are one of them: a server in
@@ -363,12 +363,9 @@ func Listening(network, address string) (processes []int) {
 	return nil
 }
 
-// UsageOf is what some processes hold, all together; known on Linux alone.
-func UsageOf(processes []int) (held Usage, known bool) { return usageOf(processes) }
-
-// usageOf adds up what processes hold. It is not known when one of them may not
-// be looked into; one that has ended meanwhile holds nothing.
-func usageOf(processes []int) (total Usage, known bool) {
+// UsageOf adds up what processes hold; known on Linux alone. It is not known when
+// one of them may not be looked into; one that has ended meanwhile holds nothing.
+func UsageOf(processes []int) (total Usage, known bool) {
 	for _, pid := range processes {
 		dir, err := os.Open(procFile(pid, "fd"))
 		if errors.Is(err, fs.ErrNotExist) {
